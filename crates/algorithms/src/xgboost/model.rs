@@ -1,0 +1,86 @@
+//! The fitted model.
+
+use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, Result};
+
+use super::objective::Objective;
+use super::predict::{self, Walk};
+use super::tree::Tree;
+
+/// A fitted ensemble of trees.
+#[derive(Debug)]
+pub struct XgboostModel {
+    pub(super) objective: Objective,
+    /// The prediction (for several classes, the margin) before the first tree, per output.
+    pub(super) base_scores: Vec<f32>,
+    pub(super) trees: Vec<Tree>,
+    pub(super) num_features: usize,
+    /// One name per feature, or none at all.
+    pub(super) feature_names: Vec<String>,
+    pub(super) stopped_early: bool,
+    walks: Vec<Walk>,
+}
+
+impl XgboostModel {
+    /// A model of trees that ask for none but the first `num_features` features.
+    pub(super) fn try_new(
+        objective: Objective,
+        base_scores: Vec<f32>,
+        trees: Vec<Tree>,
+        (num_features, feature_names): (usize, Vec<String>),
+        stopped_early: bool,
+    ) -> Result<Self> {
+        let num_outputs = objective.num_outputs();
+        if base_scores.len() != num_outputs || base_scores.iter().any(|score| !score.is_finite()) {
+            return Err(Error::storage(format!(
+                "the model has the base scores {base_scores:?} for {num_outputs} outputs; it is damaged"
+            )));
+        }
+        if let Some(tree) = trees.iter().find(|tree| tree.class as usize >= num_outputs) {
+            return Err(Error::storage(format!(
+                "a tree is of class {} of {num_outputs}; the model is damaged",
+                tree.class
+            )));
+        }
+        if !feature_names.is_empty() && feature_names.len() != num_features {
+            return Err(Error::storage(format!(
+                "the model has {} names for {num_features} features; it is damaged",
+                feature_names.len()
+            )));
+        }
+        let walks = trees.iter().map(Walk::new).collect();
+        Ok(Self { objective, base_scores, trees, num_features, feature_names, stopped_early, walks })
+    }
+
+    /// The raw scores of each row, `margins[output][row]`, in single precision as XGBoost's `output_margin=True`: one
+    /// output, or one per class of `multi:softmax`. Fails if the number of features is not that of training.
+    pub fn margins(&self, features: &Features) -> Result<Vec<Vec<f32>>> {
+        if features.num_features() != self.num_features {
+            return Err(Error::invalid(format!(
+                "the model was trained on {} features and is given {}; pass the same columns",
+                self.num_features,
+                features.num_features()
+            )));
+        }
+        let base: Vec<f32> = self.base_scores.iter().map(|score| self.objective.base_margin(*score)).collect();
+        Ok(predict::margins(&self.trees, &self.walks, &base, features))
+    }
+
+    /// The number of trees; rounds times classes with `multi:softmax`.
+    pub fn num_trees(&self) -> usize {
+        self.trees.len()
+    }
+}
+
+impl Model for XgboostModel {
+    fn predict(&self, features: &Features) -> Result<Prediction> {
+        Ok(self.objective.predict(&self.margins(features)?))
+    }
+
+    fn parameters(&self) -> Result<Parameters> {
+        self.to_parameters()
+    }
+
+    fn stopped_early(&self) -> bool {
+        self.stopped_early
+    }
+}

@@ -1,0 +1,140 @@
+//! The shell `dfml`: datafusion-cli's flags, formats and feel, with `CREATE MODEL`.
+//!
+//! This is the one place where concrete parts are put together: DataFusion's session with datafusion-cli's catalogs and
+//! printing, the built-in algorithms, and the model store.
+
+mod args;
+mod commands;
+mod execute;
+mod input;
+mod progress;
+mod script;
+mod shell;
+mod stores;
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_cli::catalog::DynamicObjectStoreCatalog;
+use datafusion_cli::functions::{MetadataCacheFunc, ParquetMetadataFunc, StatisticsCacheFunc};
+use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
+use datafusion_cli::print_options::PrintOptions;
+use datafusion_ml::MlSession;
+use datafusion_ml::aws::AwsStores;
+
+use args::Args;
+use execute::{Shell, message};
+use progress::ProgressLine;
+
+/// Runs the shell with the process's arguments.
+pub fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("Error: the runtime cannot be started: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(Args::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("Error: {}", message(&e));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<()> {
+    if let Some(folder) = &args.data_path {
+        std::env::set_current_dir(folder)
+            .map_err(|e| DataFusionError::Configuration(format!("--data-path {}: {e}", folder.display())))?;
+    }
+    let interactive = args.command.is_empty() && args.file.is_empty() && std::io::stdin().is_terminal();
+    let mut shell = start(&args).await?;
+    if args.command.is_empty() && args.file.is_empty() {
+        for file in args.rc_files() {
+            script::run_file(&shell, &file).await?;
+        }
+        if interactive {
+            return shell::run(&mut shell).await;
+        }
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return script::run(&shell, &text).await;
+    }
+    for file in &args.file {
+        script::run_file(&shell, file).await?;
+    }
+    for command in &args.command {
+        script::run(&shell, command).await?;
+    }
+    Ok(())
+}
+
+/// Puts the session together.
+async fn start(args: &Args) -> Result<Shell> {
+    let registry = Arc::new(InstrumentedObjectStoreRegistry::new());
+    let context =
+        SessionContext::new_with_config_rt(config(args)?, runtime(args, Arc::clone(&registry))?).enable_url_table();
+    context.refresh_catalogs().await?;
+    let catalogs = Arc::clone(context.state().catalog_list());
+    context.register_catalog_list(Arc::new(DynamicObjectStoreCatalog::new(catalogs, context.state_weak_ref())));
+    let caches = Arc::clone(&context.runtime_env().cache_manager);
+    context.register_udtf("parquet_metadata", Arc::new(ParquetMetadataFunc {}));
+    context.register_udtf("metadata_cache", Arc::new(MetadataCacheFunc::new(Arc::clone(&caches))));
+    context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(caches)));
+
+    let mut builder = MlSession::builder(context.clone())
+        .with_algorithms(datafusion_ml_algorithms::all())
+        .with_object_stores(Arc::new(AwsStores::new(context.runtime_env())))
+        .with_store(&args.store);
+    if let Ok(user) = std::env::var("USER") {
+        builder = builder.with_owner(user);
+    }
+    if !args.quiet && std::io::stderr().is_terminal() {
+        builder = builder.with_progress(Arc::new(ProgressLine::default()));
+    }
+    let print = PrintOptions {
+        format: args.format,
+        quiet: args.quiet,
+        maxrows: args.maxrows,
+        color: args.color || std::io::stdout().is_terminal(),
+        instrumented_registry: registry,
+    };
+    Ok(Shell { session: builder.build().await?, print })
+}
+
+/// Options from `DATAFUSION_*` variables and flags.
+fn config(args: &Args) -> Result<SessionConfig> {
+    let mut config = SessionConfig::from_env()?.with_information_schema(true);
+    if let Some(rows) = args.batch_size {
+        config = config.with_batch_size(rows);
+    }
+    if let Some(threads) = args.threads {
+        config = config.with_target_partitions(threads);
+    }
+    if std::env::var_os("DATAFUSION_FORMAT_NULL").is_none() {
+        config.options_mut().format.null = "NULL".to_owned();
+    }
+    Ok(config)
+}
+
+fn runtime(args: &Args, registry: Arc<InstrumentedObjectStoreRegistry>) -> Result<Arc<RuntimeEnv>> {
+    let mut builder = RuntimeEnvBuilder::new().with_object_store_registry(registry);
+    if let Some(bytes) = args.memory_limit {
+        let named = std::num::NonZeroUsize::MIN.saturating_add(2);
+        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(bytes), named)));
+    }
+    if let Some(bytes) = args.disk_limit {
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
+        builder = builder.with_disk_manager_builder(disk.with_max_temp_directory_size(bytes as u64));
+    }
+    builder.build_arc()
+}

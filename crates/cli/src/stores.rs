@@ -1,0 +1,63 @@
+//! Object stores that a statement names, registered before it is planned, by datafusion-cli's own means: credentials and
+//! endpoint come from the statement's OPTIONS or the environment.
+
+use std::sync::Arc;
+
+use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{CopyToStatement, CreateExternalTable, Statement as DFStatement};
+use datafusion::sql::sqlparser::ast::Value;
+use datafusion_cli::cli_context::CliSessionContext;
+use datafusion_cli::object_storage::{
+    AwsOptions, GcpOptions, get_gcs_object_store_builder, get_s3_object_store_builder,
+};
+use datafusion_ml::sql::Statement;
+use object_store::ObjectStore;
+use object_store::http::HttpBuilder;
+
+/// Registers the stores of CREATE EXTERNAL TABLE and COPY TO.
+pub(crate) async fn register_stores(context: &SessionContext, statement: &Statement) -> Result<()> {
+    let Statement::DataFusion(statement) = statement else { return Ok(()) };
+    match statement.as_ref() {
+        DFStatement::CreateExternalTable(CreateExternalTable { locations, options, .. }) => {
+            for location in locations {
+                register(context, location, options).await?;
+            }
+        }
+        DFStatement::CopyTo(CopyToStatement { target, options, .. }) => register(context, target, options).await?,
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn register(context: &SessionContext, location: &str, options: &[(String, Value)]) -> Result<()> {
+    let location = ListingTableUrl::parse(location)?;
+    let scheme = location.scheme();
+    if scheme == "file" {
+        return Ok(());
+    }
+    CliSessionContext::register_table_options_extension_from_scheme(context, scheme);
+    let mut table_options = context.state().default_table_options();
+    for (key, value) in options {
+        let is_of_a_store = ["aws.", "gcp."].iter().any(|prefix| key.to_lowercase().starts_with(prefix));
+        if let (true, Value::SingleQuotedString(value) | Value::DoubleQuotedString(value)) = (is_of_a_store, value) {
+            table_options.set(key, value)?;
+        }
+    }
+    let url = location.as_ref();
+    let store: Arc<dyn ObjectStore> = match scheme {
+        "s3" => match table_options.extensions.get::<AwsOptions>() {
+            Some(options) => Arc::new(get_s3_object_store_builder(url, options, false).await?.build()?),
+            None => return Ok(()),
+        },
+        "gs" | "gcs" => match table_options.extensions.get::<GcpOptions>() {
+            Some(options) => Arc::new(get_gcs_object_store_builder(url, options)?.build()?),
+            None => return Ok(()),
+        },
+        "http" | "https" => Arc::new(HttpBuilder::new().with_url(url.origin().ascii_serialization()).build()?),
+        _ => return Ok(()),
+    };
+    context.register_object_store(url, store);
+    Ok(())
+}

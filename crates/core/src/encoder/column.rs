@@ -1,0 +1,159 @@
+//! Encoding one column: from the user's type to one or more features.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use serde::{Deserialize, Serialize};
+
+use super::Precision;
+use super::categories::{Categories, Code};
+use crate::{Error, FeatureColumn, Result};
+
+/// What was learned of one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ColumnEncoder {
+    pub(crate) name: String,
+    /// The Arrow type in training, as Arrow prints it.
+    pub(crate) data_type: String,
+    pub(crate) transform: Transform,
+}
+
+/// From values to features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Transform {
+    /// A number stays one; `impute` replaces missing ones before scaling.
+    Number { impute: Option<f64>, scaling: Option<Scaling> },
+    /// A category becomes its code; unseen ones are missing, and `impute` is the code of what is missing.
+    Ordinal { categories: Categories, impute: Option<u32> },
+    /// A category becomes one indicator per category; unseen ones are none of them, missing ones are `impute`.
+    OneHot { categories: Categories, impute: Option<u32> },
+}
+
+/// The map `(x − offset) × factor`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Scaling {
+    pub(crate) offset: f64,
+    pub(crate) factor: f64,
+}
+
+/// Whether values of this type are encoded as categories.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+/// Whether values of this type are encoded as numbers. NULLs without a type count as missing numbers.
+pub(crate) fn is_number(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_number(values),
+        DataType::Decimal32(_, _) | DataType::Decimal64(_, _) => true,
+        other => other.is_numeric() || matches!(other, DataType::Boolean | DataType::Null),
+    }
+}
+
+impl ColumnEncoder {
+    /// The names of the features it gives.
+    pub(crate) fn feature_names(&self) -> Vec<String> {
+        match &self.transform {
+            Transform::OneHot { categories, .. } => {
+                categories.names().iter().map(|category| format!("{}={category}", self.name)).collect()
+            }
+            _ => vec![self.name.clone()],
+        }
+    }
+
+    /// Appends the features of `array`.
+    pub(crate) fn encode(&self, array: &ArrayRef, precision: Precision, out: &mut Vec<FeatureColumn>) -> Result<()> {
+        match &self.transform {
+            Transform::Number { impute, scaling } => {
+                let column = to_number(array, precision)?;
+                out.push(match (impute, scaling) {
+                    (None, None) => column,
+                    _ => adjust(&column, *impute, *scaling),
+                });
+            }
+            Transform::Ordinal { categories, impute } => {
+                let missing = impute.map_or(f32::NAN, |code| code as f32);
+                let codes = categories.codes(&self.as_text(array)?)?;
+                out.push(FeatureColumn::F32(Float32Array::from_iter_values(codes.into_iter().map(
+                    |code| match code {
+                        Code::Known(code) => code as f32,
+                        Code::Unseen | Code::Missing => missing,
+                    },
+                ))));
+            }
+            Transform::OneHot { categories, impute } => {
+                let mut columns = vec![vec![0f32; array.len()]; categories.names().len()];
+                for (row, code) in categories.codes(&self.as_text(array)?)?.into_iter().enumerate() {
+                    let code = match code {
+                        Code::Known(code) => Some(code),
+                        Code::Unseen => None,
+                        Code::Missing => *impute,
+                    };
+                    if let Some(code) = code {
+                        columns[code as usize][row] = 1.0;
+                    }
+                }
+                out.extend(columns.into_iter().map(|column| FeatureColumn::F32(column.into())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The column as text; numbers that are treated as categories are written as their training type writes them.
+    fn as_text(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        if is_text(array.data_type()) || array.data_type() == &DataType::Null {
+            return Ok(Arc::clone(array));
+        }
+        let trained: DataType = self
+            .data_type
+            .parse()
+            .map_err(|_| Error::storage(format!("column {} has an unknown type {}", self.name, self.data_type)))?;
+        let array = if array.data_type() == &trained { Arc::clone(array) } else { cast(array, &trained)? };
+        Ok(cast(&array, &DataType::Utf8)?)
+    }
+}
+
+/// Floats as they lie; every other number as a float of the wanted width.
+fn to_number(array: &ArrayRef, precision: Precision) -> Result<FeatureColumn> {
+    Ok(match (array.data_type(), precision) {
+        (DataType::Float32, _) => FeatureColumn::F32(array.as_primitive::<Float32Type>().clone()),
+        (DataType::Float64, _) => FeatureColumn::F64(array.as_primitive::<Float64Type>().clone()),
+        (data_type, _) if !is_number(data_type) => {
+            return Err(Error::invalid(format!("{data_type} is not a number")));
+        }
+        (
+            DataType::Decimal32(_, _)
+            | DataType::Decimal64(_, _)
+            | DataType::Decimal128(_, _)
+            | DataType::Decimal256(_, _),
+            _,
+        )
+        | (_, Precision::F64) => {
+            FeatureColumn::F64(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+        }
+        (_, Precision::F32) => {
+            FeatureColumn::F32(cast(array, &DataType::Float32)?.as_primitive::<Float32Type>().clone())
+        }
+    })
+}
+
+/// Imputes and scales, in double precision, keeping the column's width.
+fn adjust(column: &FeatureColumn, impute: Option<f64>, scaling: Option<Scaling>) -> FeatureColumn {
+    let mut buffer = Vec::new();
+    let missing = impute.unwrap_or(f64::NAN);
+    let values = column.f64s(0..column.len(), &mut buffer).iter().map(|value| {
+        let value = if value.is_nan() { missing } else { *value };
+        scaling.map_or(value, |scaling| (value - scaling.offset) * scaling.factor)
+    });
+    match column {
+        FeatureColumn::F32(_) => FeatureColumn::F32(Float32Array::from_iter_values(values.map(|value| value as f32))),
+        FeatureColumn::F64(_) => FeatureColumn::F64(Float64Array::from_iter_values(values)),
+    }
+}

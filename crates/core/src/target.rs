@@ -1,0 +1,287 @@
+//! The target column: from the user's values to numbers or class indices, and back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, StringArray, UInt32Array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Float64Type};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::for_each_text;
+use crate::{Error, Result, Task};
+
+/// A classification may have this many classes.
+pub const MAX_CLASSES: usize = 10_000;
+
+/// What training learned of the target column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    name: String,
+    /// The Arrow type in training, as Arrow prints it.
+    data_type: String,
+    /// The classes in their natural order (numbers by value, texts by code point, false before true), as text; empty
+    /// unless the task is a classification.
+    classes: Vec<String>,
+}
+
+/// A target in the making: one pass over the column collects its distinct values, where they matter.
+#[derive(Debug)]
+pub struct TargetBuilder {
+    name: String,
+    data_type: DataType,
+    task: Option<Task>,
+    distinct: BTreeSet<String>,
+    num_rows: usize,
+}
+
+/// Whether a column of this type can be a target.
+fn can_be_target(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => can_be_target(values),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean => true,
+        other => other.is_integer() || other.is_floating(),
+    }
+}
+
+fn is_text_or_boolean(data_type: &DataType) -> bool {
+    !data_type.is_numeric() && !matches!(data_type, DataType::Dictionary(_, v) if v.is_numeric())
+}
+
+impl TargetBuilder {
+    /// A target of this name and type. `task` is what the statement says, if it does; otherwise the values decide.
+    /// Fails on a type that cannot be a target, and on text for a regression.
+    pub fn new(name: &str, data_type: &DataType, task: Option<Task>) -> Result<Self> {
+        if !can_be_target(data_type) {
+            return Err(Error::data(format!(
+                "target column {name} has type {data_type}; a target is an integer, a float, a boolean or text: cast it"
+            )));
+        }
+        if task == Some(Task::Regression) && is_text_or_boolean(data_type) {
+            return Err(Error::data(format!(
+                "target column {name} has type {data_type}, but a regression predicts numbers; \
+                 cast the column or choose a classification"
+            )));
+        }
+        Ok(Self { name: name.to_owned(), data_type: data_type.clone(), task, distinct: BTreeSet::new(), num_rows: 0 })
+    }
+
+    /// The rows that have a target: neither NULL nor NaN.
+    pub fn is_present(column: &ArrayRef) -> Result<BooleanArray> {
+        let valid = arrow::compute::is_not_null(column)?;
+        Ok(if column.data_type().is_floating() {
+            let numbers = cast(column, &DataType::Float64)?;
+            let numbers = numbers.as_primitive::<Float64Type>();
+            valid.values().iter().zip(numbers.values()).map(|(valid, v)| Some(valid && !v.is_nan())).collect()
+        } else {
+            valid
+        })
+    }
+
+    /// Learns from a batch without missing targets.
+    pub fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        self.num_rows += column.len();
+        let counts_classes = match self.task {
+            Some(task) => task.is_classification(),
+            None => !self.data_type.is_floating() && self.distinct.len() <= MAX_CLASSES,
+        };
+        if !counts_classes {
+            return Ok(());
+        }
+        let text = cast(column, &DataType::Utf8)?;
+        let mut last = None;
+        for value in text.as_string::<i32>().iter().flatten() {
+            if last != Some(value) && !self.distinct.contains(value) {
+                self.distinct.insert(value.to_owned());
+            }
+            last = Some(value);
+        }
+        let is_class_by_type = self.task.is_some() || is_text_or_boolean(&self.data_type);
+        if is_class_by_type && self.distinct.len() > MAX_CLASSES {
+            return Err(Error::data(format!(
+                "target column {} has more than {MAX_CLASSES} distinct values, too many classes to tell apart",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// The target and the task.
+    ///
+    /// Where the statement names no task: text, booleans and integers of two distinct values are a binary
+    /// classification, texts of several values a multiclass classification, all other numbers a regression.
+    pub fn finish(self) -> Result<(Target, Task)> {
+        let Self { name, data_type, task, distinct, num_rows } = self;
+        if num_rows == 0 {
+            return Err(Error::data(format!(
+                "the query gives no row with a value in target column {name}; a model needs rows to learn from"
+            )));
+        }
+        let task = task.unwrap_or(match distinct.len() {
+            0..=2 if is_text_or_boolean(&data_type) => Task::BinaryClassification,
+            2 if data_type.is_integer() => Task::BinaryClassification,
+            _ if is_text_or_boolean(&data_type) => Task::MulticlassClassification,
+            _ => Task::Regression,
+        });
+        let mut classes = Vec::new();
+        if task.is_classification() {
+            classes = distinct.into_iter().collect();
+            if !is_text_or_boolean(&data_type) {
+                let value = |class: &String| class.parse::<f64>().unwrap_or(f64::INFINITY);
+                classes.sort_by(|a, b| value(a).total_cmp(&value(b)));
+            }
+            match classes.as_slice() {
+                [only] => {
+                    return Err(Error::data(format!(
+                        "target column {name} has only one class, {only}; a classification needs rows of at least two"
+                    )));
+                }
+                [_, _] => {}
+                several if task == Task::BinaryClassification => {
+                    return Err(Error::data(format!(
+                        "target column {name} has {} distinct values, but a binary classification has two; \
+                         choose a multiclass objective (multi:softmax) or map the values to two",
+                        several.len()
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok((Target { name, data_type: data_type.to_string(), classes }, task))
+    }
+}
+
+impl Target {
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type of the column in training, and of predictions.
+    pub fn data_type(&self) -> Result<DataType> {
+        self.data_type
+            .parse()
+            .map_err(|_| Error::storage(format!("target {} has an unknown type {}", self.name, self.data_type)))
+    }
+
+    /// The classes as text; empty for a regression.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The classes as `_probabilities` names them: PostgreSQL writes booleans as `t` and `f`.
+    pub fn labels(&self) -> Vec<&str> {
+        let boolean = self.data_type == DataType::Boolean.to_string();
+        self.classes
+            .iter()
+            .map(|class| match class.as_str() {
+                "true" if boolean => "t",
+                "false" if boolean => "f",
+                other => other,
+            })
+            .collect()
+    }
+
+    /// The numbers or class indices of a column without missing values.
+    pub fn encode(&self, column: &ArrayRef) -> Result<Vec<f64>> {
+        if self.classes.is_empty() {
+            let numbers = cast(column, &DataType::Float64)?;
+            let numbers = numbers.as_primitive::<Float64Type>().values().to_vec();
+            if numbers.iter().any(|value| value.is_infinite()) {
+                return Err(Error::data(format!(
+                    "target column {} has an infinite value; filter it or replace it",
+                    self.name
+                )));
+            }
+            return Ok(numbers);
+        }
+        let index: HashMap<&str, f64> = self.classes.iter().map(String::as_str).zip((0..).map(f64::from)).collect();
+        let mut classes = Vec::with_capacity(column.len());
+        for_each_text(&cast(column, &DataType::Utf8)?, &mut |text| {
+            classes.push(text.and_then(|text| index.get(text)).copied().unwrap_or(f64::NAN));
+        })?;
+        if classes.iter().any(|class| class.is_nan()) {
+            return Err(Error::internal(format!("target column {} has a class that training did not see", self.name)));
+        }
+        Ok(classes)
+    }
+
+    /// Predicted numbers in the target's type; integers are rounded to the nearest.
+    pub fn decode_values(&self, values: Vec<f64>) -> Result<ArrayRef> {
+        let data_type = self.data_type()?;
+        let values: Float64Array = if data_type.is_floating() {
+            values.into()
+        } else {
+            values.into_iter().map(f64::round).collect::<Vec<_>>().into()
+        };
+        Ok(cast(&values, &data_type)?)
+    }
+
+    /// The classes of the given indices, in the target's type.
+    pub fn decode_classes(&self, classes: Vec<u32>) -> Result<ArrayRef> {
+        let names: ArrayRef = Arc::new(StringArray::from(self.classes.clone()));
+        let typed = cast(&names, &self.data_type()?)?;
+        Ok(take(&typed, &UInt32Array::from(classes), None)?)
+    }
+}
+
+/// The type of a cluster number.
+pub const CLUSTER_TYPE: DataType = DataType::Int32;
+
+/// Cluster numbers as an array of [`CLUSTER_TYPE`].
+pub fn decode_clusters(clusters: Vec<u32>) -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(clusters.into_iter().map(|cluster| cluster as i32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn learn(column: ArrayRef, task: Option<Task>) -> Result<(Target, Task)> {
+        let mut builder = TargetBuilder::new("y", column.data_type(), task)?;
+        builder.observe(&column)?;
+        builder.finish()
+    }
+
+    fn int(values: &[i64]) -> ArrayRef {
+        Arc::new(Int64Array::from(values.to_vec()))
+    }
+
+    #[test]
+    fn values_decide_the_task_where_the_statement_does_not() {
+        let text = |values: &[&str]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+        assert_eq!(learn(text(&["b", "a"]), None).unwrap().1, Task::BinaryClassification);
+        assert_eq!(learn(text(&["b", "a", "c"]), None).unwrap().1, Task::MulticlassClassification);
+        assert_eq!(learn(int(&[0, 1]), None).unwrap().1, Task::BinaryClassification);
+        assert_eq!(learn(int(&[0, 1, 2]), None).unwrap().1, Task::Regression);
+        let float: ArrayRef = Arc::new(Float64Array::from(vec![0.0, 1.0]));
+        assert_eq!(learn(float, None).unwrap().1, Task::Regression);
+    }
+
+    #[test]
+    fn numeric_classes_are_ordered_by_value_and_come_back_in_their_type() {
+        let column = int(&[10, 9, 2, 10]);
+        let (target, _) = learn(Arc::clone(&column), Some(Task::MulticlassClassification)).unwrap();
+        assert_eq!(target.classes(), ["2", "9", "10"]);
+        let codes = target.encode(&column).unwrap();
+        assert_eq!(codes, [2.0, 1.0, 0.0, 2.0]);
+        assert_eq!(&target.decode_classes(codes.iter().map(|c| *c as u32).collect()).unwrap(), &column);
+    }
+
+    #[test]
+    fn impossible_targets_are_refused() {
+        let error = |column, task| learn(column, task).unwrap_err().to_string();
+        assert!(error(int(&[1, 1]), Some(Task::BinaryClassification)).contains("only one class, 1"));
+        assert!(error(int(&[1, 2, 3]), Some(Task::BinaryClassification)).contains("3 distinct values"));
+        assert!(error(int(&[]), None).contains("no row"));
+        let date: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![1]));
+        assert!(error(date, None).contains("cast it"));
+    }
+
+    #[test]
+    fn integer_targets_of_a_regression_are_rounded() {
+        let (target, _) = learn(int(&[1, 2, 3]), None).unwrap();
+        assert_eq!(&target.decode_values(vec![1.4, 2.5]).unwrap(), &int(&[1, 3]));
+    }
+}

@@ -1,0 +1,137 @@
+//! What the catalog records of a model.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A change of the catalog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A model is there, new or in place of the one of that name.
+    PutModel(Box<ModelEntry>),
+    /// The model of that name is gone.
+    DropModel(ModelName),
+}
+
+/// A model's name with its schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ModelName {
+    /// The schema.
+    pub schema: String,
+    /// The name in the schema.
+    pub name: String,
+}
+
+/// A function's name with its schema.
+pub type FunctionName = ModelName;
+
+impl ModelName {
+    /// A name.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// Where an artifact lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactLocation {
+    /// The URL of the folder that holds it; `None` means the root of the store that holds the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub digest: String,
+}
+
+/// What the statement selected its rows from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceText {
+    /// A table by name.
+    Table(String),
+    /// A query.
+    Query(String),
+}
+
+/// One model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelEntry {
+    /// Schema and name.
+    pub name: ModelName,
+    /// 1 for a new model, one more for each that replaces it.
+    pub version: u64,
+    /// Who created it.
+    pub owner: String,
+    /// When it was created, in seconds since 1970-01-01 UTC.
+    pub created_at: i64,
+    /// The prediction function.
+    pub function: FunctionName,
+    /// Whether `<function>_probabilities` exists too.
+    pub has_probabilities: bool,
+    /// Where the fitted model lies.
+    pub artifact: ArtifactLocation,
+    /// What SHOW MODEL says of the statement and its outcome.
+    pub report: StatementReport,
+}
+
+/// What SHOW MODEL says, as it was when the model was created; reading it needs no artifact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatementReport {
+    /// `xgboost`, `linear_learner`, ...
+    pub model_type: String,
+    /// As SHOW MODEL prints it.
+    pub problem_type: String,
+    /// The objective, if there are several.
+    pub objective: Option<String>,
+    /// Names and values of metrics, as `train:rmse`.
+    pub metrics: Vec<(String, f64)>,
+    /// What the rows were selected from.
+    pub source: SourceText,
+    /// The target column.
+    pub target: Option<String>,
+    /// Names and PostgreSQL types of the function's parameters.
+    pub parameters: Vec<(String, String)>,
+    /// PostgreSQL type of the function's result.
+    pub returns: String,
+    /// The hyperparameters in effect.
+    pub hyperparameters: Vec<(String, String)>,
+    /// The rows that the query gave.
+    pub rows_read: u64,
+    /// The rows that were learned from.
+    pub rows_used: u64,
+    /// Wall time of reading and training, in seconds.
+    pub seconds: f64,
+    /// Whether MAX_RUNTIME ended training early.
+    pub stopped_early: bool,
+    /// `default` or an ARN, if the statement named one.
+    pub iam_role: Option<String>,
+    /// S3_BUCKET as written.
+    pub s3_bucket: Option<String>,
+    /// KMS_KEY_ID as written.
+    pub kms_key_id: Option<String>,
+    /// TAGS as written.
+    pub tags: Option<String>,
+    /// MAX_CELLS as written.
+    pub max_cells: Option<u64>,
+    /// MAX_RUNTIME in seconds, as written.
+    pub max_runtime: Option<u64>,
+}
+
+impl ModelEntry {
+    /// Every function of the model: for predictions, and for probabilities under both of Redshift's names.
+    pub fn functions(&self) -> Vec<FunctionName> {
+        let mut functions = vec![self.function.clone()];
+        if self.has_probabilities {
+            for suffix in ["probabilities", "prob"] {
+                functions.push(FunctionName::new(&self.function.schema, format!("{}_{suffix}", self.function.name)));
+            }
+        }
+        functions
+    }
+}

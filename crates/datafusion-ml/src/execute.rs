@@ -1,0 +1,118 @@
+//! Carrying a statement out: privileges and names are checked, the query is planned, the effect is committed.
+
+mod create_model;
+
+use std::collections::BTreeSet;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::not_impl_err;
+use datafusion::error::Result;
+use datafusion::prelude::DataFrame;
+use datafusion::sql::parser::Statement as DFStatement;
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Statement as SqlStatement};
+use datafusion_ml_core::options::nearest;
+
+use crate::catalog::{Action, CatalogState, ModelName};
+use crate::error::invalid;
+use crate::resolve::{deregister, resolve, resolve_all};
+use crate::session::MlSession;
+use crate::show::{show, show_all};
+use crate::sql::{DropModel, ShowModel, Statement};
+
+/// Runs a statement.
+pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
+    match statement {
+        Statement::DataFusion(statement) => query(session, *statement).await,
+        Statement::CreateModel(statement) => create_model::execute(session, *statement).await,
+        Statement::ExplainCreateModel(statement) => create_model::explain(session, statement).await,
+        Statement::CreateExternalModel(_) => {
+            not_impl_err!("not supported yet: CREATE EXTERNAL MODEL; CREATE MODEL with AUTO OFF trains models here")
+        }
+        Statement::ShowModel(statement) => show_model(session, statement).await,
+        Statement::DropModel(statement) => drop_model(session, statement).await,
+    }
+}
+
+/// A statement of DataFusion's, with the models that it calls.
+async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFrame> {
+    if lists_functions(&statement) {
+        resolve_all(session).await?;
+    }
+    resolve(session, &mut statement).await?;
+    let plan = session.context().state().statement_to_plan(statement).await?;
+    session.context().execute_logical_plan(plan).await
+}
+
+fn lists_functions(statement: &DFStatement) -> bool {
+    matches!(statement, DFStatement::Statement(statement) if matches!(statement.as_ref(), SqlStatement::ShowFunctions { .. }))
+}
+
+async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFrame> {
+    let state = session.shared.catalog.refresh().await?;
+    let batch = match statement {
+        ShowModel::All => show_all(&state)?,
+        ShowModel::Named(name) => {
+            let name = model_name(session, &name)?;
+            show(state.model(&name).ok_or_else(|| no_such_model(&state, &name))?)?
+        }
+    };
+    answer(session, batch)
+}
+
+async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFrame> {
+    let name = model_name(session, &statement.name)?;
+    let mut dropped = None;
+    session
+        .shared
+        .catalog
+        .commit(|state| {
+            dropped = state.model(&name).cloned();
+            match &dropped {
+                Some(_) => Ok(vec![Action::DropModel(name.clone())]),
+                None if statement.if_exists => Ok(Vec::new()),
+                None => Err(no_such_model(state, &name)),
+            }
+        })
+        .await?;
+    if let Some(entry) = dropped {
+        deregister(session, &entry);
+    }
+    session.context().read_empty()
+}
+
+fn answer(session: &MlSession, batch: RecordBatch) -> Result<DataFrame> {
+    session.context().read_batch(batch)
+}
+
+/// The schema and name that a statement means, in lower case unless quoted.
+fn model_name(session: &MlSession, name: &ObjectName) -> Result<ModelName> {
+    qualified_name(name, &session.default_schema())
+}
+
+fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> {
+    let parts: Vec<String> = name
+        .0
+        .iter()
+        .filter_map(ObjectNamePart::as_ident)
+        .map(|ident| if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() })
+        .collect();
+    if let Some(part) = parts.iter().find(|part| part.is_empty() || part.contains(['.', '/', '\\'])) {
+        return Err(invalid(format!(
+            "\"{part}\" in {name} cannot be part of a name; use letters, digits and underscores"
+        )));
+    }
+    match parts.as_slice() {
+        [name] => Ok(ModelName::new(default_schema, name)),
+        [schema, name] => Ok(ModelName::new(schema, name)),
+        _ => Err(invalid(format!("{name} has {} parts; a name has one (name) or two (schema.name)", parts.len()))),
+    }
+}
+
+fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
+    let names: BTreeSet<&str> = state.models().map(|entry| entry.name.name.as_str()).collect();
+    let hint = match nearest(&name.name, names) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "SHOW MODEL ALL lists the models".to_owned(),
+    };
+    invalid(format!("there is no model {name}; {hint}"))
+}

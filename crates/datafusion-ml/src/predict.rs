@@ -1,0 +1,216 @@
+//! A model's functions as vectorised scalar functions: `fn`, `fn_probabilities` and `fn_prob`.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion_ml_core::encoder::accepts;
+use datafusion_ml_core::{FittedModel, artifact};
+
+use crate::catalog::{FunctionName, ModelEntry};
+use crate::error::{external, invalid};
+
+/// What a model's function answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Output {
+    /// A label in the target's type, a number or a cluster.
+    Label,
+    /// `Struct<probabilities: List<Float64>, labels: List<Utf8>>`.
+    Probabilities,
+}
+
+/// One function of one version of a model.
+///
+/// Two are equal if name, model, version, artifact and output are; the fitted model itself takes no part. A plan holds
+/// the version it was planned with, so that a model replaced meanwhile serves the query to its end.
+pub(crate) struct PredictFunction {
+    name: String,
+    output: Output,
+    entry: Arc<ModelEntry>,
+    model: Arc<FittedModel>,
+    /// Names and training types of the parameters.
+    parameters: Vec<(String, DataType)>,
+    return_type: DataType,
+    signature: Signature,
+    documentation: Documentation,
+}
+
+/// Every function of a model, under every name that it is called by: qualified by its schema, and unqualified if that
+/// is the default schema.
+pub(crate) fn functions(
+    entry: &Arc<ModelEntry>,
+    model: &Arc<FittedModel>,
+    default_schema: &str,
+) -> Result<Vec<Arc<ScalarUDF>>> {
+    let mut functions = Vec::new();
+    for function in entry.functions() {
+        let output = if function == entry.function { Output::Label } else { Output::Probabilities };
+        for name in call_names(&function, default_schema) {
+            let implementation = PredictFunction::try_new(name, output, entry, model)?;
+            functions.push(Arc::new(ScalarUDF::from(implementation)));
+        }
+    }
+    Ok(functions)
+}
+
+/// The names under which DataFusion looks a function up.
+pub(crate) fn call_names(function: &FunctionName, default_schema: &str) -> Vec<String> {
+    let mut names = vec![function.to_string()];
+    if function.schema == default_schema {
+        names.push(function.name.clone());
+    }
+    names
+}
+
+/// The model entry behind a function of ours; `None` for any other function.
+pub(crate) fn entry_of(function: &ScalarUDF) -> Option<&Arc<ModelEntry>> {
+    function.inner().downcast_ref::<PredictFunction>().map(|function| &function.entry)
+}
+
+impl PredictFunction {
+    fn try_new(name: String, output: Output, entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<Self> {
+        let encoder = &model.manifest().encoder;
+        let types = encoder.column_types().map_err(external)?;
+        let parameters: Vec<(String, DataType)> = encoder.column_names().map(str::to_owned).zip(types).collect();
+        let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+        let signature = Signature::user_defined(Volatility::Immutable).with_parameter_names(names)?;
+        let return_type = match output {
+            Output::Label => model.prediction_type().map_err(external)?,
+            Output::Probabilities => artifact::probabilities_type(),
+        };
+        let documentation = document(&name, output, entry);
+        Ok(Self {
+            name,
+            output,
+            entry: Arc::clone(entry),
+            model: Arc::clone(model),
+            parameters,
+            return_type,
+            signature,
+            documentation,
+        })
+    }
+
+    fn evaluate(&self, num_rows: usize, columns: &[ArrayRef]) -> Result<ArrayRef> {
+        let result = match self.output {
+            Output::Label => self.model.predict(num_rows, columns),
+            Output::Probabilities => self.model.predict_probabilities(num_rows, columns),
+        };
+        result
+            .map_err(|e| external(datafusion_ml_core::Error::new(e.kind(), format!("{}: {}", self.name, e.message()))))
+    }
+}
+
+fn document(name: &str, output: Output, entry: &ModelEntry) -> Documentation {
+    let report = &entry.report;
+    let description = match (output, &report.target) {
+        (Output::Label, Some(target)) => format!("Predicts {target} by model {} ({}).", entry.name, report.model_type),
+        (Output::Label, None) => format!("The cluster, from 0, by model {} ({}).", entry.name, report.model_type),
+        (Output::Probabilities, _) => format!(
+            "The probabilities of the labels by model {} ({}), the most probable first: \
+             a struct of two lists, probabilities and labels.",
+            entry.name, report.model_type
+        ),
+    };
+    let arguments: Vec<&str> = report.parameters.iter().map(|(name, _)| name.as_str()).collect();
+    let syntax = format!("{name}({})", arguments.join(", "));
+    let mut builder =
+        Documentation::builder(DocSection { include: false, label: "Models", description: None }, description, syntax);
+    for (name, data_type) in &report.parameters {
+        builder = builder.with_argument(name, data_type);
+    }
+    builder.build()
+}
+
+impl ScalarUDFImpl for PredictFunction {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.return_type.clone())
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        if given.len() != self.parameters.len() {
+            let names: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(invalid(format!(
+                "{} takes {} arguments, not {}: {}({})",
+                self.name,
+                names.len(),
+                given.len(),
+                self.name,
+                names.join(", ")
+            )));
+        }
+        for (position, ((name, trained), given)) in self.parameters.iter().zip(given).enumerate() {
+            if !accepts(trained, given) {
+                return Err(invalid(format!(
+                    "argument {} of {}, {name}, was {trained} in training and cannot be {given}; cast it",
+                    position + 1,
+                    self.name
+                )));
+            }
+        }
+        Ok(given.to_vec())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let num_rows = if constant { 1 } else { args.number_rows };
+        let columns = args.args.iter().map(|arg| arg.to_array(num_rows)).collect::<Result<Vec<_>>>()?;
+        let result = self.evaluate(num_rows, &columns)?;
+        Ok(if constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
+        } else {
+            ColumnarValue::Array(result)
+        })
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
+    }
+}
+
+impl fmt::Debug for PredictFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PredictFunction")
+            .field("name", &self.name)
+            .field("model", &self.entry.name)
+            .field("version", &self.entry.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for PredictFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.output == other.output
+            && self.entry.name == other.entry.name
+            && self.entry.version == other.entry.version
+            && self.entry.artifact == other.entry.artifact
+    }
+}
+
+impl Eq for PredictFunction {}
+
+impl Hash for PredictFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.output.hash(state);
+        self.entry.name.hash(state);
+        self.entry.version.hash(state);
+        self.entry.artifact.digest.hash(state);
+    }
+}

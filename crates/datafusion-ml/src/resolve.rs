@@ -1,0 +1,162 @@
+//! Resolving: the models whose functions a statement calls are looked up in the catalog, loaded, and their functions put
+//! into the context, before the statement is planned.
+//!
+//! This is the one way by which a function comes to be callable, be its model new, of an earlier session, made or replaced
+//! a moment ago by another process, or dropped.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::sql::parser::Statement as DFStatement;
+use datafusion_ml_core::{Error, FittedModel};
+
+use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelName};
+use crate::error::{external, find_error, invalid};
+use crate::predict::{call_names, entry_of, functions};
+use crate::session::MlSession;
+use crate::sql::{function_names, quote_function_names};
+use crate::store::{StoreRoot, parse_store_url};
+
+/// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
+/// neither built in nor of a model are left for the planner to complain about.
+pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
+    resolve_names(session, &function_names(statement)).await?;
+    let state = session.context().state();
+    let is_ours = |name: &str| state.scalar_functions().get(name).is_some_and(|function| entry_of(function).is_some());
+    quote_function_names(statement, &is_ours);
+    Ok(())
+}
+
+/// Resolves the functions of these names, as a statement calls them: `f`, `schema.f`.
+async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result<()> {
+    let state = session.context().state();
+    let called: Vec<&String> = called.iter().filter(|name| !is_foreign(&state, name)).collect();
+    if called.is_empty() {
+        return Ok(());
+    }
+    let default_schema = session.default_schema();
+    let catalog = session.shared.catalog.refresh().await?;
+    for name in called {
+        let function = match name.split_once('.') {
+            Some((schema, name)) => FunctionName::new(schema, name),
+            None => FunctionName::new(&default_schema, name),
+        };
+        match catalog.model_of_function(&function) {
+            Some(entry) => load(session, &state, entry).await?,
+            None => forget(session, &state, name),
+        }
+    }
+    Ok(())
+}
+
+/// Resolves every function of every model.
+pub(crate) async fn resolve_all(session: &MlSession) -> Result<()> {
+    let catalog = session.shared.catalog.refresh().await?;
+    let state = session.context().state();
+    for entry in catalog.models() {
+        load(session, &state, entry).await?;
+    }
+    Ok(())
+}
+
+/// Whether a function of this name exists that is not of a model of ours.
+pub(crate) fn is_foreign(state: &SessionState, name: &str) -> bool {
+    match state.scalar_functions().get(name) {
+        Some(function) => entry_of(function).is_none(),
+        None => {
+            state.aggregate_functions().contains_key(name)
+                || state.window_functions().contains_key(name)
+                || state.table_functions().contains_key(name)
+                || state.higher_order_functions().contains_key(name)
+        }
+    }
+}
+
+/// Puts the functions of a fitted model into the context.
+pub(crate) fn register(session: &MlSession, entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<()> {
+    for function in functions(entry, model, &session.default_schema())? {
+        session.context().state_ref().write().register_udf(function)?;
+    }
+    Ok(())
+}
+
+/// Takes the functions of a model that is gone out of the context.
+pub(crate) fn deregister(session: &MlSession, entry: &ModelEntry) {
+    let state = session.context().state();
+    for function in entry.functions() {
+        for name in call_names(&function, &session.default_schema()) {
+            forget(session, &state, &name);
+        }
+    }
+}
+
+/// Takes one function out of the context, if it is a model's.
+fn forget(session: &MlSession, state: &SessionState, name: &str) {
+    if state.scalar_functions().get(name).is_some_and(|function| entry_of(function).is_some()) {
+        session.context().deregister_udf(name);
+    }
+}
+
+/// Loads a model and registers its functions, unless this version is registered already.
+async fn load(session: &MlSession, state: &SessionState, entry: &Arc<ModelEntry>) -> Result<()> {
+    let default_schema = session.default_schema();
+    let is_current = |name: &String| {
+        let registered = state.scalar_functions().get(name).and_then(|function| entry_of(function));
+        registered.is_some_and(|registered| {
+            registered.name == entry.name
+                && registered.version == entry.version
+                && registered.artifact == entry.artifact
+        })
+    };
+    if entry.functions().iter().flat_map(|f| call_names(f, &default_schema)).all(|name| is_current(&name)) {
+        return Ok(());
+    }
+    let model = Arc::new(read(session, entry).await?);
+    register(session, entry, &model)
+}
+
+/// Reads a model's artifact.
+async fn read(session: &MlSession, entry: &ModelEntry) -> Result<FittedModel> {
+    let shared = &session.shared;
+    let named = |e: Error| external(Error::new(e.kind(), format!("model {}: {}", entry.name, e.message())));
+    let bytes = match &entry.artifact.root {
+        None => shared.root.get_artifact(&entry.artifact.digest).await,
+        Some(url) => match StoreRoot::open(&parse_store_url(url)?, shared.stores.as_ref(), None).await {
+            Ok(root) => root.get_artifact(&entry.artifact.digest).await,
+            Err(e) => Err(e),
+        },
+    };
+    let bytes = bytes.map_err(|e| match find_error(&e) {
+        Some(error) => named(error.clone()),
+        None => e,
+    })?;
+    FittedModel::from_bytes(bytes, |name| shared.algorithms.get(name).cloned()).map_err(named)
+}
+
+/// Fails if one of the functions of `entry` would hide a function that is not of a model, or belongs to another model.
+pub(crate) fn check_function_names(
+    session: &MlSession,
+    catalog: &CatalogState,
+    entry_functions: &[FunctionName],
+    model: &ModelName,
+) -> Result<()> {
+    let state = session.context().state();
+    for function in entry_functions {
+        if is_foreign(&state, &function.name) {
+            return Err(invalid(format!(
+                "function name {} is taken by a built-in function; choose another name after FUNCTION",
+                function.name
+            )));
+        }
+        if let Some(other) = catalog.model_of_function(function).filter(|other| other.name != *model) {
+            return Err(invalid(format!(
+                "function {function} belongs to model {}; choose another name after FUNCTION, or drop that model",
+                other.name
+            )));
+        }
+    }
+    Ok(())
+}

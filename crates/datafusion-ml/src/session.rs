@@ -1,0 +1,173 @@
+//! The session: a DataFusion context with a model store, a catalog and algorithms.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::plan_datafusion_err;
+use datafusion::config::Dialect;
+use datafusion::error::Result;
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
+use datafusion_ml_core::Algorithm;
+
+use crate::catalog::{Catalog, ModelName};
+use crate::error::invalid;
+use crate::options::MlOptions;
+use crate::sql::{MlParser, Statement};
+use crate::store::{ObjectStores, RegisteredStores, StoreRoot, parse_store_url};
+use crate::train::TrainingProgress;
+
+/// A DataFusion session in which models can be created and called.
+///
+/// Cheap to clone; clones share everything. A session refers to the caller's own [`SessionContext`]: tables, options and
+/// functions are the caller's, and once a statement has called a model its functions are known to plain `ctx.sql`, too.
+#[derive(Debug, Clone)]
+pub struct MlSession {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) context: SessionContext,
+    pub(crate) root: StoreRoot,
+    pub(crate) catalog: Catalog,
+    pub(crate) stores: Arc<dyn ObjectStores>,
+    pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
+    pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
+    pub(crate) owner: String,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MlSession").field("root", &self.root.url()).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// Puts an [`MlSession`] together.
+pub struct MlSessionBuilder {
+    context: SessionContext,
+    algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
+    store: String,
+    stores: Option<Arc<dyn ObjectStores>>,
+    progress: Option<Arc<dyn TrainingProgress>>,
+    owner: String,
+}
+
+impl MlSessionBuilder {
+    /// Adds algorithms, each under its name; a later one of the same name takes the place of an earlier one.
+    pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Arc<dyn Algorithm>>) -> Self {
+        self.algorithms.extend(algorithms.into_iter().map(|algorithm| (algorithm.name().to_owned(), algorithm)));
+        self
+    }
+
+    /// Where models are kept: a local folder, or the URL of a folder in any object store (`s3://bucket/prefix`,
+    /// `memory:`). The default is the folder `ml` of the working directory. It is created on first use.
+    pub fn with_store(mut self, location: impl Into<String>) -> Self {
+        self.store = location.into();
+        self
+    }
+
+    /// How object stores are opened. The default knows those that are registered with the context's runtime.
+    pub fn with_object_stores(mut self, stores: Arc<dyn ObjectStores>) -> Self {
+        self.stores = Some(stores);
+        self
+    }
+
+    /// Who is told how training gets on.
+    pub fn with_progress(mut self, progress: Arc<dyn TrainingProgress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// The name that SHOW MODEL gives as the owner of models made in this session.
+    pub fn with_owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// The session. Registers the `ml` options with the context. Fails if the store cannot be opened or its catalog
+    /// cannot be read.
+    pub async fn build(self) -> Result<MlSession> {
+        let Self { context, algorithms, store, stores, progress, owner } = self;
+        {
+            let state = context.state_ref();
+            let mut state = state.write();
+            let extensions = &mut state.config_mut().options_mut().extensions;
+            if extensions.get::<MlOptions>().is_none() {
+                extensions.insert(MlOptions::default());
+            }
+        }
+        let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
+        let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
+        let catalog = Catalog::new(root.clone());
+        catalog.refresh().await?;
+        Ok(MlSession { shared: Arc::new(Shared { context, root, catalog, stores, algorithms, progress, owner }) })
+    }
+}
+
+impl MlSession {
+    /// Starts to put a session together over the caller's context.
+    pub fn builder(context: SessionContext) -> MlSessionBuilder {
+        MlSessionBuilder {
+            context,
+            algorithms: BTreeMap::new(),
+            store: "ml".to_owned(),
+            stores: None,
+            progress: None,
+            owner: "admin".to_owned(),
+        }
+    }
+
+    /// The DataFusion context.
+    pub fn context(&self) -> &SessionContext {
+        &self.shared.context
+    }
+
+    /// Runs one statement of SQL, DataFusion's or ours.
+    ///
+    /// `CREATE MODEL` is eager: when this returns, the model is trained and committed, and the answer is one row about
+    /// it. Dropping the future cancels training and leaves everything as it was. Queries are lazy as in
+    /// [`SessionContext::sql`].
+    pub async fn sql(&self, sql: &str) -> Result<DataFrame> {
+        let mut statements = MlParser::parse_sql(sql, self.dialect()?.as_ref())?;
+        match (statements.pop_front(), statements.is_empty()) {
+            (Some(statement), true) => self.execute(statement).await,
+            (None, _) => Err(invalid("there is no statement in this text")),
+            (Some(_), false) => Err(invalid("there are several statements in this text; run them one by one")),
+        }
+    }
+
+    /// The dialect that the context's option `datafusion.sql_parser.dialect` names.
+    pub fn dialect(&self) -> Result<Box<dyn SqlDialect>> {
+        let name = self.context().state().config_options().sql_parser.dialect;
+        dialect_from_str(name)
+            .ok_or_else(|| plan_datafusion_err!("there is no SQL dialect {name}; there are {}", Dialect::available()))
+    }
+
+    /// Runs one parsed statement; see [`MlSession::sql`].
+    pub async fn execute(&self, statement: Statement) -> Result<DataFrame> {
+        // Boxed: planning a statement is a large future.
+        Box::pin(crate::execute::execute(self, statement)).await
+    }
+
+    /// Makes the functions of every model in the store known to the context.
+    pub async fn resolve_all(&self) -> Result<()> {
+        crate::resolve::resolve_all(self).await
+    }
+
+    /// The names of the models, as of the last statement that read the catalog; `schema.name` outside the default schema.
+    pub fn model_names(&self) -> Vec<String> {
+        let default_schema = self.default_schema();
+        let state = self.shared.catalog.cached();
+        let name = |name: &ModelName| if name.schema == default_schema { name.name.clone() } else { name.to_string() };
+        state.models().map(|entry| name(&entry.name)).collect()
+    }
+
+    /// The schema of names that do not say theirs.
+    pub(crate) fn default_schema(&self) -> String {
+        self.context().state().config_options().catalog.default_schema.clone()
+    }
+
+    pub(crate) fn options(&self) -> MlOptions {
+        MlOptions::from_config(self.context().state().config_options())
+    }
+}

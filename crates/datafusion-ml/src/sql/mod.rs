@@ -1,0 +1,27 @@
+//! The language: text becomes a [`Statement`], and every statement prints as canonical SQL.
+//!
+//! [`MlParser`] puts Redshift ML's statements beside DataFusion's own, which it leaves to DataFusion's parser untouched.
+//! A statement that it returns is well formed: combinations of clauses that mean nothing are refused with their line and
+//! column. What depends on data, tables, algorithms or the catalog is not looked at here.
+
+mod ast;
+mod clause;
+mod display;
+mod functions;
+mod location;
+mod objective;
+mod parser;
+mod rules;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use ast::{
+    Auto, CreateExternalModel, CreateModel, DropModel, ExplainCreateModel, Hyperparameters, IamRole, ModelSource,
+    ProblemType, SagemakerEndpoint, ShowModel, Statement,
+};
+pub use clause::{Clause, ClauseSpans};
+pub use functions::{function_names, query_function_names, quote_function_names};
+pub use location::invalid_at;
+pub use parser::MlParser;
+pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};

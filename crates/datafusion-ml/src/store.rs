@@ -1,0 +1,151 @@
+//! The model store: immutable artifacts, named by the digest of their bytes, under the root of any object store.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::error::{invalid, storage};
+
+/// Opens object stores by URL. The session's default is [`RegisteredStores`]; a host that can build stores itself
+/// (credentials, server-side encryption) gives its own.
+#[async_trait]
+pub trait ObjectStores: Debug + Send + Sync {
+    /// The store that holds `url`. With `kms_key_id` every object written must be encrypted by the server under that
+    /// key (SSE-KMS); an implementation that cannot do so fails.
+    async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>>;
+}
+
+/// The stores registered with DataFusion's runtime, and one in memory for `memory:` URLs.
+#[derive(Debug)]
+pub struct RegisteredStores {
+    runtime: Arc<RuntimeEnv>,
+    memory: Arc<InMemory>,
+}
+
+impl RegisteredStores {
+    /// The stores of `runtime`.
+    pub fn new(runtime: Arc<RuntimeEnv>) -> Self {
+        Self { runtime, memory: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl ObjectStores for RegisteredStores {
+    async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
+        if kms_key_id.is_some() {
+            return Err(kms_refused(url));
+        }
+        if url.scheme() == "memory" {
+            return Ok(Arc::clone(&self.memory) as Arc<dyn ObjectStore>);
+        }
+        self.runtime.object_store_registry.get_store(url).map_err(|e| {
+            storage(format!("there is no object store for {url}: {e}; register one with the session's runtime"))
+        })
+    }
+}
+
+/// The error for KMS_KEY_ID on a store that cannot honour it.
+pub fn kms_refused(url: &Url) -> DataFusionError {
+    invalid(format!(
+        "KMS_KEY_ID needs an S3 store, which encrypts with that key on its side; this model's artifact would lie at \
+         {url}; leave KMS_KEY_ID out, or name an S3 bucket (S3_BUCKET 's3://...')"
+    ))
+}
+
+/// A folder of an object store.
+#[derive(Debug, Clone)]
+pub struct StoreRoot {
+    url: Url,
+    prefix: Path,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl StoreRoot {
+    /// The folder at `url`.
+    pub async fn open(url: &Url, stores: &dyn ObjectStores, kms_key_id: Option<&str>) -> Result<Self> {
+        let store = stores.open(url, kms_key_id).await?;
+        let prefix = Path::from_url_path(url.path())
+            .map_err(|e| invalid(format!("{url} is not a place in an object store: {e}")))?;
+        Ok(Self { url: url.clone(), prefix, store })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The store it is in.
+    pub fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
+    /// The path of a file below it; `parts` are joined by `/`.
+    pub fn path(&self, parts: &[&str]) -> Path {
+        parts.iter().fold(self.prefix.clone(), |path, part| path.join(*part))
+    }
+
+    fn artifact_path(&self, digest: &str) -> Path {
+        self.path(&["artifacts", &format!("{digest}.arrow")])
+    }
+
+    /// Writes an artifact and gives its digest. Writing the same bytes again is no error and changes nothing.
+    pub async fn put_artifact(&self, bytes: Vec<u8>) -> Result<String> {
+        let digest = hex(&Sha256::digest(&bytes));
+        let path = self.artifact_path(&digest);
+        let options = PutOptions { mode: PutMode::Create, ..Default::default() };
+        match self.store.put_opts(&path, bytes.into(), options).await {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(digest),
+            Err(e) => Err(storage(format!("the artifact cannot be written to {}: {e}", self.url))),
+        }
+    }
+
+    /// Reads an artifact and checks that its bytes have the digest that names it.
+    pub async fn get_artifact(&self, digest: &str) -> Result<Bytes> {
+        let path = self.artifact_path(digest);
+        let bytes = match self.store.get(&path).await {
+            Ok(object) => object.bytes().await,
+            Err(e) => Err(e),
+        }
+        .map_err(|e| storage(format!("its artifact cannot be read from {}: {e}", self.url)))?;
+        if hex(&Sha256::digest(&bytes)) != digest {
+            return Err(storage(format!(
+                "its artifact {path} in {} has been altered or truncated (the bytes do not have the digest in its name); \
+                 create the model again",
+                self.url
+            )));
+        }
+        Ok(bytes)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The URL of a folder, from what a user writes: a URL, or a path of the local file system. It ends in `/`.
+pub fn parse_store_url(text: &str) -> Result<Url> {
+    let wrong = |e: &dyn std::fmt::Display| invalid(format!("{text} is not a place for a model store: {e}"));
+    let mut url = if text.contains("://") || text.starts_with("memory:") {
+        Url::parse(text).map_err(|e| wrong(&e))?
+    } else {
+        let path = std::path::absolute(text).map_err(|e| wrong(&e))?;
+        Url::from_directory_path(&path).map_err(|()| wrong(&"the path cannot be written as a URL"))?
+    };
+    if url.cannot_be_a_base() {
+        url = Url::parse("memory:///").map_err(|e| wrong(&e))?;
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}

@@ -1,0 +1,172 @@
+//! Fitting: from buffered rows to a fitted model with its metrics.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion_ml_core::algorithm::FitRequest;
+use datafusion_ml_core::{
+    Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Manifest, Metric, Model, Options, Preprocessors,
+    Result, Target, Task, TrainingData, artifact,
+};
+
+use super::buffer::TrainingBuffer;
+use super::context::SessionFitContext;
+use super::rows::{Part, RowFilter, TrainingRows};
+
+/// The training metric is taken over at most this many rows, a seeded sample.
+const METRIC_ROWS: usize = 100_000;
+
+/// With fewer rows than this none is held out.
+const MIN_ROWS_TO_VALIDATE: usize = 25;
+
+/// What CREATE MODEL asks for, parsed and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct TrainingSpec {
+    /// The model's name, for messages.
+    pub(crate) model: String,
+    pub(crate) algorithm: Arc<dyn Algorithm>,
+    /// The target column, unless the task has none.
+    pub(crate) target: Option<String>,
+    /// The task as far as the statement says.
+    pub(crate) task: Option<Task>,
+    pub(crate) objective: Option<String>,
+    pub(crate) options: Options,
+    /// The most classes there may be, if the statement says.
+    pub(crate) max_classes: Option<usize>,
+    pub(crate) preprocessors: Preprocessors,
+    pub(crate) seed: u64,
+    pub(crate) threads: usize,
+    /// MAX_CELLS.
+    pub(crate) max_cells: Option<u64>,
+    /// MAX_RUNTIME.
+    pub(crate) max_runtime: Option<Duration>,
+    pub(crate) validation_fraction: f64,
+    pub(crate) refit_max_rows: usize,
+    pub(crate) training_buffer_bytes: usize,
+}
+
+/// A fitted model and the names of the metrics that its manifest holds.
+#[derive(Debug)]
+pub(crate) struct FitOutcome {
+    pub(crate) model: FittedModel,
+}
+
+/// What the stream left behind: the rows and what was learned of their columns.
+pub(super) struct Ingested {
+    pub(super) buffer: TrainingBuffer,
+    pub(super) encoder: Encoder,
+    /// Position of the target column, the target and the task.
+    pub(super) target: Option<(usize, Target)>,
+    pub(super) task: Task,
+}
+
+/// Fits the model: first, if rows are to be held out, one that does not see them and is measured on them; then the one
+/// that is kept, on all rows. Runs on a blocking thread.
+pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<FitOutcome> {
+    let Ingested { buffer, encoder, target, task } = ingested;
+    let objective = objective(spec, *task)?;
+    let request = FitRequest {
+        task: *task,
+        num_classes: target.as_ref().map_or(0, |(_, target)| target.classes().len()),
+        objective: objective.clone(),
+        options: spec.options.clone(),
+    };
+    check_classes(spec, &request)?;
+    let metric = spec.algorithm.metric(*task, objective.as_deref());
+    let num_columns = encoder.num_columns() + usize::from(target.is_some());
+    let limit = spec.max_cells.map(|cells| (cells as usize / num_columns.max(1)).max(1));
+    let sample = RowFilter::sample(spec.seed, buffer.num_rows(), limit);
+    let rows = |filter| TrainingRows::new(buffer, encoder, target.as_ref().map(|(column, t)| (*column, t)), filter);
+    let all = rows(sample);
+    let started = Instant::now();
+    let deadline = |share: f64| spec.max_runtime.map(|runtime| started + runtime.mul_f64(share));
+
+    let mut kept: Option<Arc<dyn Model>> = None;
+    let mut rows_used = all.num_rows();
+    let (mut rows_validated, mut validation_metric) = (0, None);
+    let fraction = spec.validation_fraction;
+    if fraction > 0.0 && task.has_target() && all.num_rows() >= MIN_ROWS_TO_VALIDATE {
+        let (training, held_out) =
+            (rows(sample.part(Part::Kept(fraction))), rows(sample.part(Part::HeldOut(fraction))));
+        let refits = all.num_rows() <= spec.refit_max_rows;
+        context.set_deadline(deadline(if refits { 0.5 } else { 1.0 }));
+        match spec.algorithm.fit(&training, &request, &context) {
+            Ok(model) => {
+                validation_metric =
+                    Some(evaluate(model.as_ref(), &held_out, metric, &context)?).filter(|v| v.is_finite());
+                rows_validated = held_out.num_rows();
+                if !refits {
+                    rows_used = training.num_rows();
+                    kept = Some(model);
+                }
+            }
+            // Too few rows are left to learn from: the model on all rows decides whether that is an error.
+            Err(e) if e.kind() == ErrorKind::Data => {}
+            Err(e) => return Err(e),
+        }
+        context.free();
+    }
+    let model = match kept {
+        Some(model) => model,
+        None => {
+            context.set_deadline(deadline(1.0));
+            spec.algorithm.fit(&all, &request, &context)?
+        }
+    };
+    let measured =
+        rows(RowFilter::sample(spec.seed, buffer.num_rows(), Some(limit.unwrap_or(METRIC_ROWS).min(METRIC_ROWS))));
+    let train_metric = evaluate(model.as_ref(), &measured, metric, &context)?;
+    let manifest = Manifest {
+        format_version: artifact::FORMAT_VERSION,
+        algorithm: spec.algorithm.name().to_owned(),
+        task: *task,
+        objective,
+        options: spec.options.to_text(),
+        seed: spec.seed,
+        encoder: encoder.clone(),
+        target: target.as_ref().map(|(_, target)| target.clone()),
+        rows_read: buffer.num_rows() as u64,
+        rows_used: rows_used as u64,
+        rows_validated: rows_validated as u64,
+        metric,
+        train_metric,
+        validation_metric,
+        stopped_early: model.stopped_early(),
+        scalars: Default::default(),
+    };
+    Ok(FitOutcome { model: FittedModel::new(manifest, model)? })
+}
+
+/// The objective that the statement names, or the algorithm's default for the task.
+fn objective(spec: &TrainingSpec, task: Task) -> Result<Option<String>> {
+    let objectives = spec.algorithm.objectives();
+    match &spec.objective {
+        Some(objective) => Ok(Some(objective.clone())),
+        None if objectives.is_empty() => Ok(None),
+        None => match objectives.iter().find(|(_, of)| *of == task) {
+            Some((name, _)) => Ok(Some((*name).to_owned())),
+            None => Err(Error::invalid(format!("{} has no objective for a {task}", spec.algorithm.name()))),
+        },
+    }
+}
+
+fn check_classes(spec: &TrainingSpec, request: &FitRequest) -> Result<()> {
+    match spec.max_classes {
+        Some(most) if request.num_classes > most => Err(Error::data(format!(
+            "the target has {} classes, but NUM_CLASS is '{most}'; raise it to '{}'",
+            request.num_classes, request.num_classes
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The metric of a model on some rows.
+fn evaluate(model: &dyn Model, data: &dyn TrainingData, metric: Metric, context: &dyn FitContext) -> Result<f64> {
+    let mut accumulator = metric.accumulator();
+    for block in data.blocks() {
+        context.checkpoint()?;
+        let block = block?;
+        accumulator.add(&model.predict(&block.features)?, &block.target)?;
+    }
+    Ok(accumulator.finish())
+}

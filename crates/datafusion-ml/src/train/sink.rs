@@ -1,0 +1,170 @@
+//! The table that a model is trained by inserting into.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{exec_datafusion_err, not_impl_err};
+use datafusion::datasource::sink::{DataSink, DataSinkExec};
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
+use datafusion_ml_core::encoder::EncoderBuilder;
+use datafusion_ml_core::target::TargetBuilder;
+use datafusion_ml_core::{Error, Task};
+use futures::StreamExt;
+use parking_lot::Mutex;
+
+use super::buffer::TrainingBuffer;
+use super::context::{CancelOnDrop, SessionFitContext, TrainingProgress};
+use super::fit::{FitOutcome, Ingested, TrainingSpec, fit};
+use super::rows::feature_columns;
+use crate::error::external;
+
+/// A model in training, seen as a table: rows can be inserted, once, and not be read.
+#[derive(Debug)]
+pub(crate) struct TrainingTable {
+    sink: Arc<TrainingSink>,
+}
+
+#[derive(Debug)]
+struct TrainingSink {
+    schema: SchemaRef,
+    spec: TrainingSpec,
+    progress: Option<Arc<dyn TrainingProgress>>,
+    outcome: Mutex<Option<FitOutcome>>,
+}
+
+impl TrainingTable {
+    /// A table that rows of `schema` can be inserted into.
+    pub(crate) fn new(schema: SchemaRef, spec: TrainingSpec, progress: Option<Arc<dyn TrainingProgress>>) -> Self {
+        Self { sink: Arc::new(TrainingSink { schema, spec, progress, outcome: Mutex::new(None) }) }
+    }
+
+    /// The model, after the insert has been executed.
+    pub(crate) fn take_outcome(&self) -> Option<FitOutcome> {
+        self.sink.outcome.lock().take()
+    }
+}
+
+#[async_trait]
+impl TableProvider for TrainingTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.sink.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        not_impl_err!("a model in training cannot be read")
+    }
+
+    async fn insert_into(
+        &self,
+        _: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        _: InsertOp,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(DataSinkExec::new(input, Arc::clone(&self.sink) as Arc<dyn DataSink>, None)))
+    }
+}
+
+impl DisplayAs for TrainingSink {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "TrainModel: name={}, algorithm={}", self.spec.model, self.spec.algorithm.name())?;
+        if let Some(target) = &self.spec.target {
+            write!(f, ", target={target}")?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DataSink for TrainingSink {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
+        let cancel = CancelOnDrop::default();
+        let spec = self.spec.clone();
+        let fit_context = SessionFitContext::new(
+            spec.model.clone(),
+            spec.seed,
+            spec.threads,
+            self.progress.clone(),
+            &cancel,
+            context,
+        );
+        let ingested = self.ingest(data, context).await?;
+        let rows = ingested.buffer.num_rows() as u64;
+        let outcome = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
+            .await
+            .map_err(|e| exec_datafusion_err!("training of model {} ended abnormally: {e}", self.spec.model))?
+            .map_err(external)?;
+        *self.outcome.lock() = Some(outcome);
+        Ok(rows)
+    }
+}
+
+impl TrainingSink {
+    /// Buffers the rows that have a target and learns encoder and target from them, in one pass.
+    async fn ingest(&self, mut data: SendableRecordBatchStream, context: &TaskContext) -> Result<Ingested> {
+        let spec = &self.spec;
+        let target_column = spec.target.as_deref().map(|name| self.schema.index_of(name)).transpose()?;
+        let mut target = match target_column {
+            Some(column) => {
+                let field = self.schema.field(column);
+                Some(TargetBuilder::new(field.name(), field.data_type(), spec.task).map_err(external)?)
+            }
+            None => None,
+        };
+        let fields = self.schema.fields().iter().enumerate();
+        let features: Vec<&Field> =
+            fields.filter(|(index, _)| Some(*index) != target_column).map(|(_, field)| field.as_ref()).collect();
+        let mut encoder =
+            EncoderBuilder::new(&features, spec.algorithm.encoding(), &spec.preprocessors).map_err(external)?;
+        let mut buffer = TrainingBuffer::new(&self.schema, spec.training_buffer_bytes, context);
+        while let Some(batch) = data.next().await {
+            let batch = with_target(batch?, target_column).map_err(external)?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            if let (Some(target), Some(column)) = (&mut target, target_column) {
+                target.observe(batch.column(column)).map_err(external)?;
+            }
+            encoder.observe(&feature_columns(&batch, target_column)).map_err(external)?;
+            buffer.push(&batch)?;
+        }
+        if buffer.num_rows() == 0 && target.is_none() {
+            return Err(external(Error::data("the query gives no row; a model needs rows to learn from")));
+        }
+        let (target, task) = match target.map(TargetBuilder::finish).transpose().map_err(external)? {
+            Some((target, task)) => (Some(target), task),
+            None => (None, Task::Clustering),
+        };
+        let target = target_column.zip(target);
+        Ok(Ingested { buffer, encoder: encoder.finish(), target, task })
+    }
+}
+
+/// The rows that have a target.
+fn with_target(batch: RecordBatch, target_column: Option<usize>) -> datafusion_ml_core::Result<RecordBatch> {
+    let Some(column) = target_column else { return Ok(batch) };
+    let present = TargetBuilder::is_present(batch.column(column))?;
+    if present.true_count() == batch.num_rows() { Ok(batch) } else { Ok(filter_record_batch(&batch, &present)?) }
+}

@@ -1,0 +1,14 @@
+//! What a user can do with datafusion-ml, tested from the outside.
+
+mod architecture;
+mod lifecycle;
+mod s3;
+mod s3_server;
+mod shell;
+mod slt;
+mod store;
+mod support;
+
+/// The example of the README, compiled here and run by [`lifecycle`].
+#[path = "../../crates/datafusion-ml/examples/embed.rs"]
+mod embed_example;

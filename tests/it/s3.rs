@@ -1,0 +1,83 @@
+//! The whole product on a real S3-compatible server: tables, models, and two processes at once.
+
+use std::process::{Command, Output};
+
+use crate::s3_server::{BUCKET, S3Server};
+use crate::support::data;
+
+/// Runs the shell with its models in the bucket.
+fn dfml(server: &S3Server, commands: &[&str]) -> Output {
+    let mut shell = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
+    shell.envs(server.environment()).args(["--quiet", "--format", "csv", "--store", &format!("s3://{BUCKET}/models")]);
+    for command in commands {
+        shell.args(["--command", command]);
+    }
+    shell.output().unwrap()
+}
+
+fn text(output: Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const TABLE: &str = "CREATE EXTERNAL TABLE notes STORED AS PARQUET LOCATION 's3://lake/tables/banknote.parquet'";
+
+fn create(number: usize) -> String {
+    format!(
+        "CREATE MODEL m{number} FROM notes TARGET class FUNCTION f{number} AUTO OFF MODEL_TYPE XGBOOST \
+         OBJECTIVE 'binary:logistic' PREPROCESSORS 'none' HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '3')"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_and_models_on_s3_serve_the_next_process() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    text(dfml(&server, &[TABLE, &create(1)]));
+    let hits = "SELECT count(*) AS hits FROM notes WHERE f1(variance, skewness, curtosis, entropy) = class";
+    let answer = text(dfml(&server, &[TABLE, hits]));
+    let hits: u32 = answer.lines().last().unwrap().parse().unwrap();
+    assert!(hits > 1300, "{answer}");
+    let direct = text(dfml(&server, &["SELECT count(*) AS n FROM 's3://lake/tables/banknote.parquet'"]));
+    assert_eq!(direct, "n\n1372\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_commit_at_once_all_succeed() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    std::thread::scope(|scope| {
+        let server = &server;
+        let processes: Vec<_> = (0..3).map(|n| scope.spawn(move || dfml(server, &[TABLE, &create(n)]))).collect();
+        processes.into_iter().for_each(|process| drop(text(process.join().unwrap())));
+    });
+    let models = text(dfml(&server, &["SHOW MODEL ALL"]));
+    assert_eq!(models, "Schema Name,Model Name\npublic,m0\npublic,m1\npublic,m2\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_create_the_same_model_make_one_winner() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    let outputs: Vec<Output> = std::thread::scope(|scope| {
+        let server = &server;
+        let processes: Vec<_> = (0..2).map(|_| scope.spawn(move || dfml(server, &[TABLE, &create(0)]))).collect();
+        processes.into_iter().map(|process| process.join().unwrap()).collect()
+    });
+    let winners = outputs.iter().filter(|output| output.status.success()).count();
+    let errors: String = outputs.iter().map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).collect();
+    assert_eq!(winners, 1, "{errors}");
+    assert!(errors.contains("model public.m0 exists already"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_told_the_kms_key() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    let with_key = format!("{} SETTINGS (S3_BUCKET 's3://lake/sealed', KMS_KEY_ID 'key-7')", create(1));
+    text(dfml(&server, &[TABLE, &with_key]));
+    assert_eq!(server.kms_keys_seen(), ["key-7"]);
+    let answer = text(dfml(&server, &["SELECT f1(0.0, 0.0, 0.0, 0.0) AS p"]));
+    assert!(answer == "p\n0\n" || answer == "p\n1\n", "{answer}");
+}

@@ -1,0 +1,126 @@
+//! The shell as its users start it: flags, formats, files, errors, exit codes.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::{data, project_root};
+
+/// A shell in a working directory of its own.
+fn dfml(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
+    command.current_dir(folder).env("HOME", folder).stdin(Stdio::null());
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_readmes_main_job_runs_on_real_data() {
+    let store = tempfile::tempdir().unwrap();
+    let mut command = dfml(&project_root());
+    command.args(["--quiet", "--store"]).arg(store.path()).args(["-f", "examples/churn.sql"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for expected in ["predicted_true", "probability", "validation:error", "customer_churn", "churn_percent", "xgboost"]
+    {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn the_readmes_tour_runs() {
+    let readme = std::fs::read_to_string(project_root().join("README.md")).unwrap();
+    let tour = readme.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    let store = tempfile::tempdir().unwrap();
+    let mut command = dfml(&project_root());
+    let output = command.arg("--store").arg(store.path()).args(["-c", tour]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("Model Type"));
+}
+
+#[test]
+fn a_model_is_there_for_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = format!(
+        "CREATE MODEL m FROM (SELECT * FROM '{}') TARGET class FUNCTION f AUTO OFF MODEL_TYPE XGBOOST \
+         HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '3')",
+        data("banknote.parquet")
+    );
+    let output = dfml(folder.path()).args(["-q", "-c", &create]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(folder.path().join(".dfml/catalog/00000000000000000001.json").exists());
+    let output = dfml(folder.path()).args(["-q", "--format", "json", "-c", "SELECT f(-5, -5, 5, 0) AS p"]).output();
+    assert_eq!(stdout(&output.unwrap()), "[{\"p\":1}]\n");
+}
+
+#[test]
+fn every_format_prints_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = |format: &str| {
+        let query = "SELECT 1 AS a, 'x' AS b";
+        stdout(&dfml(folder.path()).args(["-q", "--format", format, "-c", query]).output().unwrap())
+    };
+    assert_eq!(print("csv"), "a,b\n1,x\n");
+    assert_eq!(print("tsv"), "a\tb\n1\tx\n");
+    assert_eq!(print("json"), "[{\"a\":1,\"b\":\"x\"}]\n");
+    assert_eq!(print("nd-json"), "{\"a\":1,\"b\":\"x\"}\n");
+    assert_eq!(print("table"), "+---+---+\n| a | b |\n+---+---+\n| 1 | x |\n+---+---+\n");
+}
+
+#[test]
+fn an_error_goes_to_stderr_once_and_fails_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = dfml(folder.path()).args(["-q", "-c", "SHOW MODEL nobody; SELECT 1"]).output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(stdout(&output), "", "what follows an error is not run");
+    let error = stderr(&output);
+    assert_eq!(error.matches("there is no model public.nobody").count(), 1, "{error}");
+    assert!(!error.contains("External error"), "{error}");
+}
+
+#[test]
+fn piped_input_is_a_script_and_shows_no_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = dfml(folder.path());
+    command.args(["-q", "--format", "csv"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let script = format!(
+        "-- a comment; with a semicolon\nCREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{}';\n\
+         CREATE MODEL m FROM t TARGET class FUNCTION f AUTO OFF\n  MODEL_TYPE XGBOOST HYPERPARAMETERS DEFAULT;\n\
+         SELECT count(*) AS n FROM t WHERE f(variance, skewness, curtosis, entropy) = class;\n",
+        data("banknote.parquet")
+    );
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    assert!(stdout(&output).ends_with("n\n1372\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_killed_training_leaves_the_old_model_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |rounds: &str| {
+        format!(
+            "CREATE OR REPLACE MODEL m FROM (SELECT * FROM '{}') TARGET class FUNCTION f AUTO OFF MODEL_TYPE XGBOOST \
+             HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '{rounds}')",
+            data("banknote.parquet")
+        )
+    };
+    assert!(dfml(folder.path()).args(["-q", "-c", &create("3")]).output().unwrap().status.success());
+    let mut endless = dfml(folder.path()).args(["-q", "-c", &create("100000")]).spawn().unwrap();
+    // The statement has begun or not: either way nothing of it may be seen.
+    std::thread::yield_now();
+    endless.kill().unwrap();
+    endless.wait().unwrap();
+    let query = ["-q", "--format", "csv", "-c", "SELECT f(-5, -5, 5, 0) AS p"];
+    assert_eq!(stdout(&dfml(folder.path()).args(query).output().unwrap()), "p\n1\n");
+}

@@ -1,0 +1,92 @@
+//! Runs `slt/*.slt`: what a user can type, and what is answered. Every file has a store of its own.
+//!
+//! Errors are compared by a regular expression. `UPDATE_SLT=1` writes the answers into the files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::error::DataFusionError;
+use datafusion_ml::{MlSession, find_error};
+use sqllogictest::{
+    AsyncDB, DBOutput, DefaultColumnType, Runner, default_column_validator, default_normalizer, default_validator,
+};
+
+use crate::support::{project_root, session};
+
+/// A session as sqllogictest sees it.
+struct Database(MlSession);
+
+/// An error as the shell prints it.
+#[derive(Debug)]
+struct Shown(String);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl From<DataFusionError> for Shown {
+    fn from(error: DataFusionError) -> Self {
+        Self(find_error(&error).map_or_else(|| error.strip_backtrace(), ToString::to_string))
+    }
+}
+
+#[async_trait]
+impl AsyncDB for Database {
+    type Error = Shown;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Shown> {
+        let frame = self.0.sql(sql).await?;
+        let columns = frame.schema().fields().len();
+        let batches = frame.collect().await?;
+        if columns == 0 {
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        let mut rows = Vec::new();
+        for batch in &batches {
+            append_rows(batch, &mut rows)?;
+        }
+        Ok(DBOutput::Rows { types: vec![DefaultColumnType::Text; columns], rows })
+    }
+
+    async fn shutdown(&mut self) {}
+}
+
+fn append_rows(batch: &RecordBatch, rows: &mut Vec<Vec<String>>) -> Result<(), DataFusionError> {
+    let options = FormatOptions::default().with_null("NULL");
+    let columns = batch.columns().iter();
+    let columns: Vec<_> =
+        columns.map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect::<Result<_, _>>()?;
+    for row in 0..batch.num_rows() {
+        let cells = columns.iter().map(|column| column.value(row).to_string());
+        rows.push(cells.map(|cell| if cell.is_empty() { "(empty)".to_owned() } else { cell }).collect());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_answer_as_the_slt_files_say() {
+    let folder = project_root().join("tests/slt");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "slt"));
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        let store = Arc::new(tempfile::tempdir().unwrap());
+        let location = store.path().to_string_lossy().into_owned();
+        let mut runner = Runner::new(|| async { Ok(Database(session(&location).await)) });
+        if std::env::var_os("UPDATE_SLT").is_some() {
+            let updated =
+                runner.update_test_file(&file, "\t", default_validator, default_normalizer, default_column_validator);
+            updated.await.unwrap();
+        } else if let Err(error) = runner.run_file_async(&file).await {
+            panic!("{}: {error}", file.display());
+        }
+    }
+}
