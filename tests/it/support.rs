@@ -9,7 +9,7 @@ use datafusion_ml::{MlSession, find_error};
 
 /// The project's root folder.
 pub(crate) fn project_root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// A table of the project's data folder.

@@ -11,6 +11,8 @@ use super::model::XgboostModel;
 use super::objective::{Objective, exp};
 use super::sampling::Sampling;
 use super::settings::Settings;
+use super::sketch::Sketch;
+use super::tree::Tree;
 use crate::parallel;
 
 /// Cells below which a second thread costs more than it gives.
@@ -37,6 +39,7 @@ pub(super) fn fit(
         if u32::try_from(data.num_rows()).is_err() {
             return Err(Error::data(format!("{} rows are too many; train on a sample of 4 billion", data.num_rows())));
         }
+        context.reserve(data.feature_names().len().saturating_mul(Sketch::memory(data.num_rows())))?;
         let survey = Survey::read(data, &objective, settings.max_bin, context)?;
         if survey.labels.len() != data.num_rows() {
             return Err(Error::internal("the training data has another number of rows than it says"));
@@ -74,7 +77,7 @@ fn boost<C: Code>(
     let mut softmax = Softmax::default();
     let mut gradients = Gradients::new(num_rows);
     let mut grower = Grower::new(&bins, settings);
-    let mut trees = Vec::with_capacity(settings.num_round * num_outputs);
+    let mut trees: Vec<Tree> = Vec::new();
     let report = |round: usize, loss: f64| {
         let (done, step) =
             (round as f64 / settings.num_round as f64, format!("round {round} of {}", settings.num_round));
@@ -97,7 +100,9 @@ fn boost<C: Code>(
             }
             let sampling = Sampling::new(settings, bins.num_features(), trees.len());
             gradients.round(sampling.salt(), |row| sampling.has_row(row));
-            trees.push(grower.grow(&gradients, &sampling, class as u32, margins));
+            let tree = grower.grow(&gradients, &sampling, class as u32, margins);
+            context.reserve(tree.memory_size())?;
+            trees.push(tree);
         }
         rounds += 1;
         if context.deadline().is_some_and(|deadline| Instant::now() >= deadline) {

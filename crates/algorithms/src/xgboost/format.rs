@@ -14,6 +14,8 @@ use super::ubjson;
 
 /// The version of XGBoost whose format is written.
 const VERSION: [u32; 3] = [3, 2, 0];
+/// As the limit of `num_class`: a damaged number must not ask for memory without end.
+const MOST_CLASSES: usize = 100_000;
 /// What XGBoost calls the parent of the root.
 const NO_PARENT: i64 = i32::MAX as i64;
 
@@ -95,6 +97,9 @@ impl XgboostModel {
         }
         let num_features: usize = param.get("num_feature")?.parsed()?;
         let num_class: usize = param.get("num_class")?.parsed()?;
+        if num_class > MOST_CLASSES {
+            return Err(unsupported(&format!("{num_class} classes"), "train with fewer"));
+        }
         let objective = objective_from_document(&learner.get("objective")?, num_class)?;
         let base_score = param.get("base_score")?.text()?;
         let mut base_scores = base_score

@@ -60,7 +60,7 @@ impl TryFrom<Parameters> for XgboostModel {
     type Error = Error;
 
     /// Restores a model; fails with [`datafusion_ml_core::ErrorKind::Storage`] on anything that
-    /// [`XgboostModel::to_parameters`] cannot have written.
+    /// `to_parameters` cannot have written.
     fn try_from(parameters: Parameters) -> Result<Self> {
         let name: String = parameters.scalar("objective")?;
         let shape = Shape {

@@ -28,6 +28,12 @@ struct Level {
 }
 
 impl Sketch {
+    /// The bytes that a sketch of so many values takes at most: counts, then one level per halving.
+    pub(super) fn memory(num_values: usize) -> usize {
+        let levels = (num_values / CAPACITY).max(1).ilog2() as usize + 2;
+        num_values.min(CAPACITY) * size_of::<u32>() * (levels + 5)
+    }
+
     /// Takes note of some values; NaN is missing.
     pub(super) fn extend(&mut self, values: &[f32]) {
         for value in values {

@@ -89,6 +89,11 @@ impl Tree {
         &self.nodes
     }
 
+    /// The bytes it takes, including its form for prediction.
+    pub(super) fn memory_size(&self) -> usize {
+        self.nodes.len() * 2 * size_of::<Node>()
+    }
+
     /// What it adds to the margin of a row, `value` giving the row's features.
     #[inline(always)]
     pub(super) fn evaluate(&self, value: impl Fn(u32) -> f32) -> f32 {

@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::internal_datafusion_err;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
+use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
@@ -54,7 +55,7 @@ pub(super) async fn explain(session: &MlSession, statement: ExplainCreateModel) 
     }
     let prepared = prepare(session, &statement.statement).await?;
     let plan = LogicalPlanBuilder::from(prepared.plan).explain(statement.options.verbose, false)?.build()?;
-    session.context().execute_logical_plan(plan).await
+    Ok(DataFrame::new(training_state(session), plan))
 }
 
 /// A statement that has passed every check that needs no data.
@@ -315,11 +316,17 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel) -> Result<
     StoreRoot::open(&url, shared.stores.as_ref(), kms_key_id).await.map(Some)
 }
 
-/// Runs the plan. Rows are read by one partition, in the order of the query's plan, so that the same query over the same
-/// files gives the same rows in the same order on every machine.
-async fn train(session: &MlSession, prepared: &Prepared) -> Result<FittedModel> {
+/// The state in which the training query is planned: rows are read by one partition, in the order of the query's plan, so
+/// that the same query over the same files gives the same rows in the same order on every machine.
+fn training_state(session: &MlSession) -> SessionState {
     let mut state = session.context().state();
     state.config_mut().options_mut().execution.target_partitions = 1;
+    state
+}
+
+/// Runs the plan.
+async fn train(session: &MlSession, prepared: &Prepared) -> Result<FittedModel> {
+    let state = training_state(session);
     let plan = state.create_physical_plan(&prepared.plan).await?;
     collect(plan, state.task_ctx()).await?;
     let outcome = prepared.table.take_outcome().ok_or_else(|| internal_datafusion_err!("training gave no model"))?;

@@ -1,0 +1,202 @@
+//! Lloyd's algorithm on a sample and on all rows.
+
+use std::time::Instant;
+
+use datafusion_ml_core::{Error, FitContext, FitRequest, Options, Result, TrainingBlock, TrainingData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::model::{KMeansModel, nearest};
+use super::sample::{SAMPLE_ROWS, Sample, compare, farthest, squared_distance};
+use crate::passes::{axpy, over_blocks};
+
+/// The starts of `local_lloyd_num_trials 'auto'`.
+const AUTO_TRIALS: u64 = 5;
+
+/// Fits a model.
+pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn FitContext) -> Result<KMeansModel> {
+    let options = &request.options;
+    let (k, width) = (options.integer("k")? as usize, data.feature_names().len());
+    if data.num_rows() == 0 {
+        return Err(Error::data("there are no rows to learn from; check the query's filters"));
+    }
+    if let Ok(dimension) = options.integer("feature_dim")
+        && dimension != width as i64
+    {
+        return Err(Error::invalid(format!(
+            "hyperparameter feature_dim is '{dimension}', but there are {width} encoded features; leave it out"
+        )));
+    }
+    let seed = options.integer("seed").map_or(context.seed(), |seed| seed as u64);
+    let sample = Sample::of(data, seed, context)?;
+    let distinct = sample.num_distinct();
+    if distinct < k {
+        return Err(Error::data(format!(
+            "the rows have {distinct} distinct values{}, too few for K '{k}'; lower K to '{distinct}' or less",
+            if data.num_rows() > SAMPLE_ROWS { " in a sample of 20,000" } else { "" }
+        )));
+    }
+    let tolerance = options.float("local_lloyd_tol")?;
+    let (mut centroids, mut stopped_early) = on_sample(&sample, k, seed, options, tolerance, context)?;
+    if data.num_rows() > SAMPLE_ROWS {
+        let mut last = f64::INFINITY;
+        let epochs = options.integer("epochs")?;
+        for epoch in 1..=epochs {
+            stopped_early = is_late(context);
+            if stopped_early {
+                break;
+            }
+            let sums = over_all(data, &centroids, width, context)?;
+            let msd = sums.distance / data.num_rows() as f64;
+            context.progress(
+                epoch as f64 / epochs as f64,
+                &format!("epoch {epoch} of {epochs}"),
+                Some(("train:msd", msd)),
+            );
+            sums.move_to_means(&mut centroids, width);
+            if last - sums.distance <= tolerance * sums.distance {
+                break;
+            }
+            last = sums.distance;
+        }
+    }
+    if centroids.iter().any(|coordinate| !coordinate.is_finite()) {
+        return Err(Error::data("the features are too large for double precision; scale them down in the query"));
+    }
+    let mut order: Vec<&[f64]> = centroids.chunks_exact(width).collect();
+    order.sort_unstable_by(|a, b| compare(a, b));
+    Ok(KMeansModel::new(data.feature_names().to_vec(), order.concat(), stopped_early))
+}
+
+/// The best centroids of several starts, and whether the time was up before all were tried.
+fn on_sample(
+    sample: &Sample,
+    k: usize,
+    seed: u64,
+    options: &Options,
+    tolerance: f64,
+    context: &dyn FitContext,
+) -> Result<(Vec<f64>, bool)> {
+    let trials = match options.text("local_lloyd_num_trials")? {
+        auto if auto.eq_ignore_ascii_case("auto") => AUTO_TRIALS,
+        number => number.parse().ok().filter(|trials| *trials > 0).ok_or_else(|| {
+            let fact = format!("hyperparameter local_lloyd_num_trials is '{number}'");
+            Error::invalid(format!("{fact}; it takes auto or a whole number from 1"))
+        })?,
+    };
+    let mut best: Option<(f64, Vec<f64>)> = None;
+    for trial in 0..trials {
+        if best.is_some() && is_late(context) {
+            return Ok((best.map(|(_, centroids)| centroids).unwrap_or_default(), true));
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_add(trial + 1));
+        let mut centroids = match options.text("init_method")? {
+            "random" => sample.random_rows(k, &mut random),
+            _ => sample.spread_rows(k, &mut random),
+        };
+        let mut last = f64::INFINITY;
+        let limit = options.integer("local_lloyd_max_iter")?;
+        for _ in 0..limit {
+            context.checkpoint()?;
+            let distance = improve(sample, &mut centroids, k);
+            if last - distance <= tolerance * distance {
+                last = last.min(distance);
+                break;
+            }
+            last = distance;
+            if is_late(context) {
+                break;
+            }
+        }
+        let step = format!("start {} of {trials}", trial + 1);
+        let msd = last / sample.len() as f64;
+        context.progress((trial + 1) as f64 / trials as f64, &step, Some(("train:msd", msd)));
+        if best.as_ref().is_none_or(|(least, _)| last < *least) {
+            best = Some((last, centroids));
+        }
+    }
+    Ok((best.map(|(_, centroids)| centroids).unwrap_or_default(), false))
+}
+
+/// One iteration on the sample: moves every centroid to the mean of its rows, an empty one to the row that is farthest
+/// from its centroid. Gives the squared distances before the move.
+fn improve(sample: &Sample, centroids: &mut [f64], k: usize) -> f64 {
+    let width = sample.width;
+    let (mut sums, mut counts) = (vec![0.0; k * width], vec![0.0; k]);
+    let mut distances = Vec::with_capacity(sample.len());
+    for index in 0..sample.len() {
+        let row = sample.row(index);
+        let (mut cluster, mut least) = (0, f64::INFINITY);
+        for (candidate, centroid) in centroids.chunks_exact(width).enumerate() {
+            let distance = squared_distance(row, centroid);
+            if distance < least {
+                (cluster, least) = (candidate, distance);
+            }
+        }
+        axpy(1.0, row, &mut sums[cluster * width..(cluster + 1) * width]);
+        counts[cluster] += 1.0;
+        distances.push(least);
+    }
+    let total = distances.iter().sum();
+    for cluster in 0..k {
+        let centroid = &mut centroids[cluster * width..(cluster + 1) * width];
+        if counts[cluster] > 0.0 {
+            let sums = &sums[cluster * width..(cluster + 1) * width];
+            centroid.iter_mut().zip(sums).for_each(|(coordinate, sum)| *coordinate = sum / counts[cluster]);
+        } else {
+            let row = farthest(&distances);
+            centroid.copy_from_slice(sample.row(row));
+            distances[row] = 0.0;
+        }
+    }
+    total
+}
+
+/// What one pass over all rows finds.
+struct Sums {
+    /// Per cluster and feature.
+    features: Vec<f64>,
+    counts: Vec<f64>,
+    distance: f64,
+}
+
+impl Sums {
+    /// Moves every centroid that has rows to their mean.
+    fn move_to_means(&self, centroids: &mut [f64], width: usize) {
+        for (cluster, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+            let rows = cluster * width..(cluster + 1) * width;
+            for (coordinate, sum) in centroids[rows.clone()].iter_mut().zip(&self.features[rows]) {
+                *coordinate = sum / count;
+            }
+        }
+    }
+}
+
+fn over_all(data: &dyn TrainingData, centroids: &[f64], width: usize, context: &dyn FitContext) -> Result<Sums> {
+    let k = centroids.len() / width;
+    let mut all = Sums { features: vec![0.0; centroids.len()], counts: vec![0.0; k], distance: 0.0 };
+    let of_block = |block: &TrainingBlock| {
+        let mut sums = Sums { features: vec![0.0; centroids.len()], counts: vec![0.0; k], distance: 0.0 };
+        let (clusters, distances) = nearest(&block.features, centroids);
+        sums.distance = distances.iter().sum();
+        clusters.iter().for_each(|cluster| sums.counts[*cluster as usize] += 1.0);
+        let mut buffer = Vec::new();
+        for (feature, column) in block.features.columns().iter().enumerate() {
+            for (value, cluster) in column.f64s(0..clusters.len(), &mut buffer).iter().zip(&clusters) {
+                sums.features[*cluster as usize * width + feature] += value;
+            }
+        }
+        sums
+    };
+    over_blocks(data, context, width * (k + 2), of_block, |block| {
+        axpy(1.0, &block.features, &mut all.features);
+        axpy(1.0, &block.counts, &mut all.counts);
+        all.distance += block.distance;
+    })?;
+    Ok(all)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a deadline is compared with the clock")]
+fn is_late(context: &dyn FitContext) -> bool {
+    context.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+}
