@@ -31,8 +31,8 @@ pub trait Algorithm: Debug + Send + Sync + 'static {
         &[]
     }
 
-    /// The metric by which a model of this task and objective is judged.
-    fn metric(&self, task: Task, objective: Option<&str>) -> Metric;
+    /// The metric by which a model of this request is judged.
+    fn metric(&self, request: &FitRequest) -> Result<Metric>;
 
     /// Learns a model.
     ///
@@ -83,7 +83,7 @@ pub trait Model: Debug + Send + Sync + 'static {
     /// One prediction per row.
     fn predict(&self, features: &Features) -> Result<Prediction>;
 
-    /// Shapley values of every row and feature.
+    /// Shapley values of every row and feature. Not every kind of model has them.
     fn contributions(&self, features: &Features) -> Result<Contributions> {
         let _ = features;
         Err(Error::invalid("this kind of model cannot say what its features contributed"))

@@ -104,8 +104,8 @@ impl Algorithm for KMeans {
         Encoding { categories: CategoryEncoding::OneHot, missing: MissingValues::Impute, precision: Precision::F64 }
     }
 
-    fn metric(&self, _: Task, _: Option<&str>) -> Metric {
-        Metric::Msd
+    fn metric(&self, _: &FitRequest) -> Result<Metric> {
+        Ok(Metric::Msd)
     }
 
     fn fit(&self, data: &dyn TrainingData, request: &FitRequest, context: &dyn FitContext) -> Result<Arc<dyn Model>> {

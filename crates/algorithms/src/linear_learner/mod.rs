@@ -90,12 +90,12 @@ impl Algorithm for LinearLearner {
         Encoding { categories: CategoryEncoding::OneHot, missing: MissingValues::Impute, precision: Precision::F64 }
     }
 
-    fn metric(&self, task: Task, _: Option<&str>) -> Metric {
-        match task {
+    fn metric(&self, request: &FitRequest) -> Result<Metric> {
+        Ok(match request.task {
             Task::BinaryClassification => Metric::BinaryAccuracy,
             Task::MulticlassClassification => Metric::MulticlassAccuracy,
             _ => Metric::Mse,
-        }
+        })
     }
 
     fn fit(&self, data: &dyn TrainingData, request: &FitRequest, context: &dyn FitContext) -> Result<Arc<dyn Model>> {

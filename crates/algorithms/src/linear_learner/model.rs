@@ -82,7 +82,7 @@ impl Model for LinearModel {
         let (rows, outputs) = (features.num_rows(), self.intercepts.len());
         Ok(match self.task {
             Task::BinaryClassification => {
-                let pairs = margins.into_iter().map(sigmoid).flat_map(|p| [1.0 - p, p]);
+                let pairs = margins.into_iter().flat_map(|margin| [sigmoid(-margin), sigmoid(margin)]);
                 Prediction::Probabilities { num_classes: 2, values: pairs.collect() }
             }
             Task::MulticlassClassification => {

@@ -54,7 +54,7 @@ use datafusion_ml_core::{
 };
 
 pub use model::XgboostModel;
-use objective::{OBJECTIVES, Objective, Shape};
+use objective::{OBJECTIVES, Objective};
 use settings::{OPTIONS, Settings};
 
 /// The algorithm `xgboost`.
@@ -82,13 +82,9 @@ impl Algorithm for Xgboost {
         OBJECTIVES
     }
 
-    /// The metric that XGBoost reports for the objective, of slope 1 or variance power 1.5 where it has one.
-    fn metric(&self, task: Task, objective: Option<&str>) -> Metric {
-        let name = objective
-            .and_then(|name| OBJECTIVES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
-            .or_else(|| OBJECTIVES.iter().find(|(_, of)| *of == task))
-            .map_or("reg:squarederror", |(name, _)| *name);
-        Objective::named(name, Shape::default()).map_or(Metric::Rmse, |objective| objective.metric())
+    /// The metric that XGBoost reports for the objective.
+    fn metric(&self, request: &FitRequest) -> Result<Metric> {
+        Ok(Objective::try_new(request)?.metric())
     }
 
     fn fit(&self, data: &dyn TrainingData, request: &FitRequest, context: &dyn FitContext) -> Result<Arc<dyn Model>> {

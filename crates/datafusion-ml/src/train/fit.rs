@@ -72,7 +72,7 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
         options: spec.options.clone(),
     };
     check_classes(spec, &request)?;
-    let metric = spec.algorithm.metric(*task, objective.as_deref());
+    let metric = spec.algorithm.metric(&request)?;
     let num_columns = encoder.num_columns() + usize::from(target.is_some());
     let limit = spec.max_cells.map(|cells| (cells as usize / num_columns.max(1)).max(1));
     let sample = RowFilter::sample(spec.seed, buffer.num_rows(), limit);

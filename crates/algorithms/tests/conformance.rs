@@ -1,0 +1,25 @@
+//! Every built-in algorithm keeps the promises of the conformance suite.
+
+use datafusion_ml_algorithms::{KMeans, LinearLearner, Xgboost};
+use datafusion_ml_core::conformance::check;
+
+#[test]
+fn xgboost_conforms() {
+    check(&Xgboost, &[("num_round", "12")]);
+    check(
+        &Xgboost,
+        &[("num_round", "5"), ("subsample", "0.7"), ("colsample_bynode", "0.5"), ("grow_policy", "lossguide")],
+    );
+}
+
+#[test]
+fn linear_learner_conforms() {
+    check(&LinearLearner, &[]);
+    check(&LinearLearner, &[("l1", "0.01"), ("epochs", "500")]);
+}
+
+#[test]
+fn kmeans_conforms() {
+    check(&KMeans, &[("k", "1")]);
+    check(&KMeans, &[("k", "4"), ("init_method", "random")]);
+}
