@@ -1,6 +1,7 @@
 //! What a user can do with datafusion-ml, tested from the outside.
 
 mod architecture;
+mod golden;
 mod lifecycle;
 mod s3;
 mod s3_server;

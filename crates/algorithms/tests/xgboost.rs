@@ -354,6 +354,7 @@ fn every_objective_reports_the_metric_of_its_predictions() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the promise is about the clock")]
 fn a_deadline_keeps_the_trees_so_far_and_a_cancel_nothing() {
     let (columns, y) = sample(500);
     let late = Context { deadline: Some(Instant::now()), ..Context::new(1) };

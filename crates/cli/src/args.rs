@@ -14,15 +14,15 @@ use datafusion_cli::print_options::MaxRows;
 #[command(name = "dfml", version, about)]
 pub(crate) struct Args {
     /// Run these statements, separated by semicolons, then exit; may be repeated
-    #[arg(short, long, value_name = "SQL")]
+    #[arg(short, long, value_name = "SQL", num_args = 1..)]
     pub(crate) command: Vec<String>,
 
     /// Run the statements of this file, then exit; may be repeated
-    #[arg(short, long)]
+    #[arg(short, long, num_args = 1..)]
     pub(crate) file: Vec<PathBuf>,
 
     /// Run this file first instead of ~/.dfmlrc; may be repeated
-    #[arg(short, long, conflicts_with = "file")]
+    #[arg(short, long, value_name = "FILE", num_args = 1.., conflicts_with = "file")]
     pub(crate) rc: Option<Vec<PathBuf>>,
 
     /// Where models are kept: a folder, or a URL such as s3://bucket/prefix (see the AWS_* variables) or memory:
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     pub(crate) store: String,
 
     /// The working directory, in which relative paths of files and of the store are looked for
-    #[arg(short = 'p', long)]
+    #[arg(short = 'p', long, value_name = "FOLDER")]
     pub(crate) data_path: Option<PathBuf>,
 
     /// How results are printed

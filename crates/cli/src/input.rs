@@ -1,11 +1,12 @@
-//! Editing a statement: when it is complete, what a word could become, and colours.
+//! Editing a statement: when it is complete, and what a word could become.
 
 use std::borrow::Cow;
 
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use datafusion_cli::highlighter::{NoSyntaxHighlighter, SyntaxHighlighter};
 use datafusion_ml::MlSession;
+use futures::FutureExt;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -13,106 +14,22 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
-/// Words that are completed besides the names of tables, models and functions.
-const KEYWORDS: &[&str] = &[
-    "ALL",
-    "AND",
-    "AS",
-    "AUTO",
-    "BETWEEN",
-    "BY",
-    "CASE",
-    "CAST",
-    "COPY",
-    "CREATE",
-    "CROSS",
-    "DEFAULT",
-    "DESC",
-    "DESCRIBE",
-    "DISTINCT",
-    "DROP",
-    "ELSE",
-    "END",
-    "EXCEPT",
-    "EXISTS",
-    "EXPLAIN",
-    "EXTERNAL",
-    "FROM",
-    "FULL",
-    "FUNCTION",
-    "FUNCTIONS",
-    "GROUP",
-    "HAVING",
-    "HYPERPARAMETERS",
-    "IAM_ROLE",
-    "IN",
-    "INNER",
-    "INSERT",
-    "INTERSECT",
-    "INTO",
-    "IS",
-    "JOIN",
-    "KMEANS",
-    "LEFT",
-    "LIKE",
-    "LIMIT",
-    "LINEAR_LEARNER",
-    "LOCATION",
-    "MAX_CELLS",
-    "MAX_RUNTIME",
-    "MODEL",
-    "MODEL_TYPE",
-    "NOT",
-    "NULL",
-    "NUM_ROUND",
-    "OBJECTIVE",
-    "OFF",
-    "OFFSET",
-    "ON",
-    "OR",
-    "ORDER",
-    "OVER",
-    "PARQUET",
-    "PARTITION",
-    "PREPROCESSORS",
-    "PROBLEM_TYPE",
-    "REPLACE",
-    "RIGHT",
-    "S3_BUCKET",
-    "SELECT",
-    "SET",
-    "SETTINGS",
-    "SHOW",
-    "STORED",
-    "TABLE",
-    "TABLES",
-    "TARGET",
-    "THEN",
-    "UNION",
-    "VALUES",
-    "VIEW",
-    "WHEN",
-    "WHERE",
-    "WITH",
-    "XGBOOST",
-];
+use crate::highlight::highlighted;
+use crate::keywords::keywords;
 
 /// What rustyline asks while a statement is edited.
 pub(crate) struct InputHelper {
     session: MlSession,
     files: FilenameCompleter,
-    highlighter: Box<dyn Highlighter>,
+    color: bool,
 }
 
 impl InputHelper {
     pub(crate) fn new(session: MlSession, color: bool) -> Self {
-        let dialect = session.context().state().config_options().sql_parser.dialect;
-        let highlighter: Box<dyn Highlighter> =
-            if color { Box::new(SyntaxHighlighter::new(&dialect)) } else { Box::new(NoSyntaxHighlighter {}) };
-        Self { session, files: FilenameCompleter::new(), highlighter }
+        Self { session, files: FilenameCompleter::new(), color }
     }
 
-    /// Names of tables, models and functions.
+    /// Names of models, functions, and tables with their columns.
     fn names(&self) -> Vec<String> {
         let context = self.session.context();
         let mut names = self.session.model_names();
@@ -120,10 +37,22 @@ impl InputHelper {
         names.extend(state.scalar_functions().keys().cloned());
         names.extend(state.aggregate_functions().keys().cloned());
         names.extend(state.window_functions().keys().cloned());
+        names.extend(state.table_functions().keys().cloned());
         for catalog in context.catalog_names() {
             let Some(catalog) = context.catalog(&catalog) else { continue };
-            let schemas = catalog.schema_names().into_iter().filter_map(|schema| catalog.schema(&schema));
-            names.extend(schemas.flat_map(|schema| schema.table_names()));
+            for schema_name in catalog.schema_names() {
+                let Some(schema) = catalog.schema(&schema_name) else { continue };
+                for table in schema.table_names() {
+                    // Only what is in memory: a completion waits for nothing.
+                    if schema_name != INFORMATION_SCHEMA
+                        && let Some(Ok(Some(provider))) = schema.table(&table).now_or_never()
+                    {
+                        names.extend(provider.schema().fields().iter().map(|field| field.name().clone()));
+                    }
+                    names.push(table);
+                }
+                names.push(schema_name);
+            }
         }
         names
     }
@@ -147,10 +76,15 @@ fn word_start(line: &str, cursor: usize) -> usize {
     line[..cursor].char_indices().rev().find(|(_, c)| !is_part(*c)).map_or(0, |(at, c)| at + c.len_utf8())
 }
 
-/// The words that begin as `word` does, in any case; keywords in the case in which the word is typed.
+/// Whether a text ends inside a quote.
+fn is_in_quotes(text: &str) -> bool {
+    Tokenizer::new(&GenericDialect {}, text).tokenize().is_err_and(|e| e.message.contains("string literal"))
+}
+
+/// The keywords and names that begin as `word` does, in any case; keywords in the case in which the word is typed.
 fn candidates(word: &str, names: Vec<String>) -> Vec<String> {
     let is_lower = word.chars().all(|c| !c.is_uppercase());
-    let keywords = KEYWORDS.iter().map(|word| if is_lower { word.to_lowercase() } else { (*word).to_owned() });
+    let keywords = keywords().map(|keyword| if is_lower { keyword.to_lowercase() } else { keyword.to_owned() });
     let begins = |name: &String| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let mut found: Vec<String> = keywords.chain(names).filter(begins).collect();
     found.sort();
@@ -158,12 +92,21 @@ fn candidates(word: &str, names: Vec<String>) -> Vec<String> {
     found
 }
 
+/// A word as it is written in a statement: names that are not in lower case are quoted.
+fn written(word: &str) -> String {
+    let is_plain = word.chars().all(|c| c.is_lowercase() || c.is_numeric() || c == '_' || c == '.');
+    if is_plain || keywords().any(|keyword| keyword == word) {
+        word.to_owned()
+    } else {
+        format!("\"{}\"", word.replace('"', "\"\""))
+    }
+}
+
 impl Completer for InputHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, cursor: usize, context: &Context<'_>) -> Result<(usize, Vec<Pair>), ReadlineError> {
-        let in_quotes = line[..cursor].matches('\'').count() % 2 == 1;
-        if in_quotes || line.starts_with("\\i ") {
+        if is_in_quotes(&line[..cursor]) || line.starts_with("\\i ") {
             return self.files.complete(line, cursor, context);
         }
         let start = word_start(line, cursor);
@@ -171,7 +114,7 @@ impl Completer for InputHelper {
         if word.is_empty() {
             return Ok((start, Vec::new()));
         }
-        let pair = |word: String| Pair { display: word.clone(), replacement: word };
+        let pair = |word: String| Pair { replacement: written(&word), display: word };
         Ok((start, candidates(word, self.names()).into_iter().map(pair).collect()))
     }
 }
@@ -183,12 +126,12 @@ impl Validator for InputHelper {
 }
 
 impl Highlighter for InputHelper {
-    fn highlight<'l>(&self, line: &'l str, position: usize) -> Cow<'l, str> {
-        self.highlighter.highlight(line, position)
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.color && !line.starts_with('\\') { highlighted(line).into() } else { line.into() }
     }
 
-    fn highlight_char(&self, line: &str, position: usize, kind: CmdKind) -> bool {
-        self.highlighter.highlight_char(line, position, kind)
+    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        self.color && !line.is_empty()
     }
 }
 
@@ -211,6 +154,9 @@ mod tests {
         assert!(!is_complete("SELECT ';"));
         assert!(!is_complete("SELECT 1 -- ;"));
         assert!(!is_complete("SELECT 1 /* ;"));
+        assert!(!is_complete("SELECT $$ ;"));
+        assert!(!is_complete("CREATE MODEL m FROM t TARGET y FUNCTION f\nHYPERPARAMETERS DEFAULT EXCEPT (ETA ';"));
+        assert!(is_complete("CREATE MODEL m FROM t TARGET y FUNCTION f\nHYPERPARAMETERS DEFAULT EXCEPT (ETA ';');"));
     }
 
     #[test]
@@ -220,5 +166,20 @@ mod tests {
         let names = vec!["predict_churn".to_owned(), "predict_churn_prob".to_owned()];
         assert_eq!(candidates("predict_churn_", names), ["predict_churn_prob"]);
         assert_eq!(word_start("SELECT pre", 10), 7);
+    }
+
+    #[test]
+    fn files_are_completed_in_quotes_only() {
+        assert!(is_in_quotes("SELECT * FROM 'data/bank"));
+        assert!(!is_in_quotes("SELECT * FROM 'a.parquet' WHERE "));
+        assert!(!is_in_quotes("-- don't\nSELECT "));
+    }
+
+    #[test]
+    fn names_that_need_quotes_get_them() {
+        assert_eq!(written("day_mins"), "day_mins");
+        assert_eq!(written("SELECT"), "SELECT");
+        assert_eq!(written("Day"), "\"Day\"");
+        assert_eq!(written("day mins"), "\"day mins\"");
     }
 }

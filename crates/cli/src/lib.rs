@@ -6,11 +6,14 @@
 mod args;
 mod commands;
 mod execute;
+mod highlight;
 mod input;
+mod keywords;
 mod progress;
 mod script;
 mod shell;
 mod stores;
+mod url_tables;
 
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -21,31 +24,45 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::ExplainFormat;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_cli::catalog::DynamicObjectStoreCatalog;
-use datafusion_cli::functions::{MetadataCacheFunc, ParquetMetadataFunc, StatisticsCacheFunc};
+use datafusion_cli::functions::{ListFilesCacheFunc, MetadataCacheFunc, ParquetMetadataFunc, StatisticsCacheFunc};
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_options::PrintOptions;
-use datafusion_ml::MlSession;
 use datafusion_ml::aws::AwsStores;
+use datafusion_ml::{MlSession, TrainingProgress};
 
 use args::Args;
 use execute::{Shell, message};
 use progress::ProgressLine;
+use url_tables::enable_url_tables;
 
 /// Runs the shell with the process's arguments.
 pub fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let args = Args::parse();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = args.threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("Error: the runtime cannot be started: {e}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(Args::parse())) {
+    let outcome = runtime.block_on(run(args));
+    // What was cancelled and has not noticed yet is not waited for.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("Error: {}", message(&e));
+            let text = message(&e);
+            // Whoever read the output has seen enough. (The CSV writer keeps of an I/O error only its text.)
+            if text.contains("Broken pipe") {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("Error: {text}");
             ExitCode::FAILURE
         }
     }
@@ -60,7 +77,10 @@ async fn run(args: Args) -> Result<()> {
     let mut shell = start(&args).await?;
     if args.command.is_empty() && args.file.is_empty() {
         for file in args.rc_files() {
-            script::run_file(&shell, &file).await?;
+            match script::run_file(&shell, &file).await {
+                Err(e) if interactive => eprintln!("Error: {}: {}", file.display(), message(&e)),
+                outcome => outcome?,
+            }
         }
         if interactive {
             return shell::run(&mut shell).await;
@@ -81,15 +101,14 @@ async fn run(args: Args) -> Result<()> {
 /// Puts the session together.
 async fn start(args: &Args) -> Result<Shell> {
     let registry = Arc::new(InstrumentedObjectStoreRegistry::new());
-    let context =
-        SessionContext::new_with_config_rt(config(args)?, runtime(args, Arc::clone(&registry))?).enable_url_table();
+    let context = SessionContext::new_with_config_rt(config(args)?, runtime(args, Arc::clone(&registry))?);
+    let context = enable_url_tables(context);
     context.refresh_catalogs().await?;
-    let catalogs = Arc::clone(context.state().catalog_list());
-    context.register_catalog_list(Arc::new(DynamicObjectStoreCatalog::new(catalogs, context.state_weak_ref())));
     let caches = Arc::clone(&context.runtime_env().cache_manager);
     context.register_udtf("parquet_metadata", Arc::new(ParquetMetadataFunc {}));
     context.register_udtf("metadata_cache", Arc::new(MetadataCacheFunc::new(Arc::clone(&caches))));
-    context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(caches)));
+    context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(Arc::clone(&caches))));
+    context.register_udtf("list_files_cache", Arc::new(ListFilesCacheFunc::new(caches)));
 
     let mut builder = MlSession::builder(context.clone())
         .with_algorithms(datafusion_ml_algorithms::all())
@@ -98,8 +117,9 @@ async fn start(args: &Args) -> Result<Shell> {
     if let Ok(user) = std::env::var("USER") {
         builder = builder.with_owner(user);
     }
-    if !args.quiet && std::io::stderr().is_terminal() {
-        builder = builder.with_progress(Arc::new(ProgressLine::default()));
+    let progress = Arc::new(ProgressLine::default());
+    if std::io::stderr().is_terminal() {
+        builder = builder.with_progress(Arc::clone(&progress) as Arc<dyn TrainingProgress>);
     }
     let print = PrintOptions {
         format: args.format,
@@ -108,7 +128,7 @@ async fn start(args: &Args) -> Result<Shell> {
         color: args.color || std::io::stdout().is_terminal(),
         instrumented_registry: registry,
     };
-    Ok(Shell { session: builder.build().await?, print })
+    Ok(Shell { session: builder.build().await?, print, progress })
 }
 
 /// Options from `DATAFUSION_*` variables and flags.
@@ -122,6 +142,9 @@ fn config(args: &Args) -> Result<SessionConfig> {
     }
     if std::env::var_os("DATAFUSION_FORMAT_NULL").is_none() {
         config.options_mut().format.null = "NULL".to_owned();
+    }
+    if std::env::var_os("DATAFUSION_EXPLAIN_FORMAT").is_none() {
+        config.options_mut().explain.format = ExplainFormat::Tree;
     }
     Ok(config)
 }

@@ -1,9 +1,13 @@
 //! The interactive loop.
 
+use std::sync::Arc;
+
 use datafusion::error::{DataFusionError, Result};
+use futures::FutureExt;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor};
+use tokio::sync::Notify;
 
 use crate::commands::{self, Next};
 use crate::execute::{Shell, message};
@@ -23,30 +27,36 @@ pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
         // There is none at the first start.
         let _ = editor.load_history(history);
     }
+    let interrupts = interrupts()?;
     loop {
         match editor.readline("dfml> ") {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
-                if let Next::Quit = answer(shell, &line).await {
+                if let Next::Quit = answer(shell, &line, &interrupts).await {
                     break;
                 }
             }
             Err(ReadlineError::Interrupted) => {}
-            Err(ReadlineError::Eof) => break,
+            Err(ReadlineError::Eof) => {
+                println!("\\q");
+                break;
+            }
             Err(e) => return Err(terminal(e)),
         }
     }
-    if let Some(history) = &history {
-        editor.save_history(history).map_err(terminal)?;
+    if let Some(history) = &history
+        && let Err(e) = editor.save_history(history)
+    {
+        eprintln!("The history cannot be written to {}: {e}", history.display());
     }
     Ok(())
 }
 
 /// Runs a line; its error is printed and ends nothing.
-async fn answer(shell: &mut Shell, line: &str) -> Next {
+async fn answer(shell: &mut Shell, line: &str, interrupts: &Notify) -> Next {
     let outcome = tokio::select! {
         outcome = statements_or_command(shell, line) => outcome,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupts.notified() => {
             eprintln!("Cancelled.");
             return Next::Continue;
         }
@@ -55,6 +65,27 @@ async fn answer(shell: &mut Shell, line: &str) -> Next {
         eprintln!("Error: {}", message(&error));
         Next::Continue
     })
+}
+
+/// Tells of every Ctrl-C. It is heard on a thread of its own, for the threads of the engine may all be busy computing.
+fn interrupts() -> Result<Arc<Notify>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The first call sets the handler of the process. It has to be there before a line is read: rustyline replaces it
+    // while it reads and puts back what it found.
+    {
+        let _entered = runtime.enter();
+        let _ = tokio::signal::ctrl_c().now_or_never();
+    }
+    let interrupts = Arc::new(Notify::new());
+    let heard = Arc::clone(&interrupts);
+    std::thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                heard.notify_waiters();
+            }
+        });
+    })?;
+    Ok(interrupts)
 }
 
 async fn statements_or_command(shell: &mut Shell, line: &str) -> Result<Next> {

@@ -10,11 +10,12 @@ use datafusion::sql::parser::{CopyToStatement, CreateExternalTable, Statement as
 use datafusion::sql::sqlparser::ast::Value;
 use datafusion_cli::cli_context::CliSessionContext;
 use datafusion_cli::object_storage::{
-    AwsOptions, GcpOptions, get_gcs_object_store_builder, get_s3_object_store_builder,
+    AwsOptions, GcpOptions, get_cos_object_store_builder, get_gcs_object_store_builder, get_oss_object_store_builder,
+    get_s3_object_store_builder,
 };
 use datafusion_ml::sql::Statement;
-use object_store::ObjectStore;
 use object_store::http::HttpBuilder;
+use object_store::{ClientOptions, ObjectStore};
 
 /// Registers the stores of CREATE EXTERNAL TABLE and COPY TO.
 pub(crate) async fn register_stores(context: &SessionContext, statement: &Statement) -> Result<()> {
@@ -55,7 +56,16 @@ async fn register(context: &SessionContext, location: &str, options: &[(String, 
             Some(options) => Arc::new(get_gcs_object_store_builder(url, options)?.build()?),
             None => return Ok(()),
         },
-        "http" | "https" => Arc::new(HttpBuilder::new().with_url(url.origin().ascii_serialization()).build()?),
+        "oss" | "cos" => match table_options.extensions.get::<AwsOptions>() {
+            Some(options) if scheme == "oss" => Arc::new(get_oss_object_store_builder(url, options)?.build()?),
+            Some(options) => Arc::new(get_cos_object_store_builder(url, options)?.build()?),
+            None => return Ok(()),
+        },
+        "http" | "https" => {
+            let client = ClientOptions::new().with_allow_http(true);
+            let builder = HttpBuilder::new().with_url(url.origin().ascii_serialization());
+            Arc::new(builder.with_client_options(client).build()?)
+        }
         _ => return Ok(()),
     };
     context.register_object_store(url, store);

@@ -74,6 +74,12 @@ pub trait FitContext: Send + Sync {
     /// When to stop and keep the best so far.
     fn deadline(&self) -> Option<Instant>;
 
+    /// Whether the deadline has passed.
+    #[expect(clippy::disallowed_methods, reason = "a deadline is compared with the clock, here only")]
+    fn is_late(&self) -> bool {
+        self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
     /// Asks for `bytes` of memory that stay in use until the fit ends.
     fn reserve(&self, bytes: usize) -> Result<()>;
 }

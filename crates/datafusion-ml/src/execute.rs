@@ -1,6 +1,8 @@
 //! Carrying a statement out: privileges and names are checked, the query is planned, the effect is committed.
 
 mod create_model;
+mod entry;
+mod training_spec;
 
 use std::collections::BTreeSet;
 

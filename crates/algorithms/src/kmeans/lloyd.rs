@@ -1,7 +1,5 @@
 //! Lloyd's algorithm on a sample and on all rows.
 
-use std::time::Instant;
-
 use datafusion_ml_core::{Error, FitContext, FitRequest, Options, Result, TrainingBlock, TrainingData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -42,7 +40,7 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
         let mut last = f64::INFINITY;
         let epochs = options.integer("epochs")?;
         for epoch in 1..=epochs {
-            stopped_early = is_late(context);
+            stopped_early = context.is_late();
             if stopped_early {
                 break;
             }
@@ -86,7 +84,7 @@ fn on_sample(
     };
     let mut best: Option<(f64, Vec<f64>)> = None;
     for trial in 0..trials {
-        if best.is_some() && is_late(context) {
+        if best.is_some() && context.is_late() {
             return Ok((best.map(|(_, centroids)| centroids).unwrap_or_default(), true));
         }
         let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_add(trial + 1));
@@ -104,7 +102,7 @@ fn on_sample(
                 break;
             }
             last = distance;
-            if is_late(context) {
+            if context.is_late() {
                 break;
             }
         }
@@ -194,9 +192,4 @@ fn over_all(data: &dyn TrainingData, centroids: &[f64], width: usize, context: &
         all.distance += block.distance;
     })?;
     Ok(all)
-}
-
-#[allow(clippy::disallowed_methods, reason = "a deadline is compared with the clock")]
-fn is_late(context: &dyn FitContext) -> bool {
-    context.deadline().is_some_and(|deadline| Instant::now() >= deadline)
 }

@@ -1,7 +1,5 @@
 //! Choosing the solver, and running it.
 
-use std::time::Instant;
-
 use datafusion_ml_core::{Error, FitContext, FitRequest, Result, Task, TrainingData};
 
 use super::gram::{Gram, Scale};
@@ -109,7 +107,7 @@ fn iterate(
     let go_on = |epoch: usize, value: f64| {
         let step = format!("epoch {epoch} of at most {}", settings.epochs);
         context.progress(epoch as f64 / settings.epochs as f64, &step, Some(("train:loss", value)));
-        late.set(context.deadline().is_some_and(|deadline| is_past(deadline)));
+        late.set(context.is_late());
         !late.get()
     };
     let curvature = loss.curvature();
@@ -133,11 +131,6 @@ fn iterate(
         lbfgs(&mut objective, &precondition, &mut weights, settings.epochs, settings.tolerance, &go_on)?;
     }
     Ok((weights, late.get()))
-}
-
-#[allow(clippy::disallowed_methods, reason = "a deadline is compared with the clock")]
-fn is_past(deadline: Instant) -> bool {
-    Instant::now() >= deadline
 }
 
 /// By power iteration.

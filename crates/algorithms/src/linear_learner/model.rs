@@ -36,10 +36,9 @@ impl LinearModel {
         let (mut weights, mut intercepts) = (Vec::new(), Vec::new());
         for output in standardised.chunks_exact(features + 1) {
             let mut intercept = output[features];
-            for feature in 0..features {
-                let weight = output[feature] * scale.factor[feature];
-                intercept -= weight * scale.mean[feature];
-                weights.push(weight);
+            for ((weight, factor), mean) in output.iter().zip(&scale.factor).zip(&scale.mean) {
+                intercept -= weight * factor * mean;
+                weights.push(weight * factor);
             }
             intercepts.push(intercept);
         }

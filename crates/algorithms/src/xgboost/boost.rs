@@ -1,7 +1,5 @@
 //! The rounds of boosting.
 
-use std::time::Instant;
-
 use datafusion_ml_core::{Error, FitContext, Result, TrainingData};
 
 use super::bins::{Bins, Code, Survey};
@@ -105,7 +103,7 @@ fn boost<C: Code>(
             trees.push(tree);
         }
         rounds += 1;
-        if context.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
+        if context.is_late() {
             break;
         }
     }

@@ -62,6 +62,7 @@ pub(super) struct Ingested {
 
 /// Fits the model: first, if rows are to be held out, one that does not see them and is measured on them; then the one
 /// that is kept, on all rows. Runs on a blocking thread.
+#[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
 pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<FitOutcome> {
     let Ingested { buffer, encoder, target, task } = ingested;
     let objective = objective(spec, *task)?;
