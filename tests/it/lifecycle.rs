@@ -175,3 +175,30 @@ async fn any_registered_object_store_can_hold_the_models() {
     try_answer(&session, sql).await.unwrap();
     assert_eq!(value(&session, "SELECT f(7)").await, "21");
 }
+
+#[tokio::test]
+async fn a_model_may_have_more_features_than_a_gram_matrix_holds() {
+    let session = session("memory:").await;
+    let names: Vec<String> = (0..1200).map(|n| format!("c{n}")).collect();
+    let columns: Vec<String> = (0..1200).map(|n| format!("(value * {} % 97) / 97.0 AS c{n}", n + 1)).collect();
+    let sql = format!("CREATE TABLE wide AS SELECT {}, value % 2 AS y FROM range(60)", columns.join(", "));
+    try_answer(&session, &sql).await.unwrap();
+    for (name, model_type) in [("f_trees", "XGBOOST"), ("f_linear", "LINEAR_LEARNER")] {
+        let sql = format!(
+            "CREATE MODEL m_{name} FROM wide TARGET y FUNCTION {name} AUTO OFF MODEL_TYPE {model_type} HYPERPARAMETERS DEFAULT"
+        );
+        try_answer(&session, &sql).await.unwrap();
+        let sql = format!("SELECT count(*) FROM wide WHERE {name}({}) = y", names.join(", "));
+        assert_eq!(value(&session, &sql).await, "60", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn when_the_time_is_up_the_trees_so_far_are_kept() {
+    let session = session("memory:").await;
+    let endless = CREATE_BANKNOTE.replace("'10'", "'100000'") + " SETTINGS (MAX_RUNTIME 1)";
+    try_answer(&session, &endless).await.unwrap();
+    let hits = value(&session, BANKNOTE_HITS).await;
+    assert_eq!(hits, "1372");
+    assert!(answer(&session, "SHOW MODEL banknote_model").await.contains("MaxRuntimeReached"));
+}

@@ -138,11 +138,14 @@ impl ScalarUDFImpl for PredictFunction {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.return_type.clone())
+    /// Every type is taken as it is: the encoder converts, and [`Self::return_type`] refuses.
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(given.to_vec())
     }
 
-    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+    /// Refuses a call with arguments that the model cannot take. (An error of `coerce_types` would reach the user in
+    /// DataFusion's words, with every candidate.)
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
         if given.len() != self.parameters.len() {
             let names: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
             return Err(invalid(format!(
@@ -163,7 +166,7 @@ impl ScalarUDFImpl for PredictFunction {
                 )));
             }
         }
-        Ok(given.to_vec())
+        Ok(self.return_type.clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
