@@ -16,6 +16,7 @@ use datafusion_ml_core::{FittedModel, artifact};
 
 use crate::catalog::{FunctionName, ModelEntry};
 use crate::error::{external, invalid};
+use crate::show::postgres_type;
 
 /// What a model's function answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,9 +161,11 @@ impl ScalarUDFImpl for PredictFunction {
         for (position, ((name, trained), given)) in self.parameters.iter().zip(given).enumerate() {
             if !accepts(trained, given) {
                 return Err(invalid(format!(
-                    "argument {} of {}, {name}, was {trained} in training and cannot be {given}; cast it",
+                    "argument {} of {}, {name}, was {} in training and cannot be {}; cast it",
                     position + 1,
-                    self.name
+                    self.name,
+                    postgres_type(trained),
+                    postgres_type(given)
                 )));
             }
         }
