@@ -9,7 +9,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, DocSection, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use datafusion_ml_core::encoder::accepts;
 use datafusion_ml_core::{FittedModel, artifact};
@@ -80,8 +81,7 @@ impl PredictFunction {
         let encoder = &model.manifest().encoder;
         let types = encoder.column_types().map_err(external)?;
         let parameters: Vec<(String, DataType)> = encoder.column_names().map(str::to_owned).zip(types).collect();
-        let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
-        let signature = Signature::user_defined(Volatility::Immutable).with_parameter_names(names)?;
+        let signature = signature(&parameters);
         let return_type = match output {
             Output::Label => model.prediction_type().map_err(external)?,
             Output::Probabilities => artifact::probabilities_type(),
@@ -106,6 +106,16 @@ impl PredictFunction {
         };
         result
             .map_err(|e| external(datafusion_ml_core::Error::new(e.kind(), format!("{}: {}", self.name, e.message()))))
+    }
+}
+
+/// Takes whatever [`PredictFunction::return_type`] accepts. The exact types are what SHOW FUNCTIONS lists.
+fn signature(parameters: &[(String, DataType)]) -> Signature {
+    let (names, types) = parameters.iter().cloned().unzip();
+    Signature {
+        type_signature: TypeSignature::OneOf(vec![TypeSignature::Exact(types), TypeSignature::UserDefined]),
+        volatility: Volatility::Immutable,
+        parameter_names: Some(names),
     }
 }
 
