@@ -1,0 +1,95 @@
+//! K-means beside scikit-learn (expected values of `scripts/sklearn_fixtures.py`), and on more rows than its sample.
+
+use datafusion_ml_algorithms::{KMeans, KMeansModel};
+use datafusion_ml_core::algorithm::FitRequest;
+use datafusion_ml_core::conformance::LocalContext;
+use datafusion_ml_core::{Algorithm, Features, InMemoryData, Model, Options, Prediction, Result, Task, TrainingBlock};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Fixture {
+    /// Column by column, standardised.
+    columns: Vec<Vec<f64>>,
+    cases: Vec<Case>,
+}
+
+/// The best of many starts.
+#[derive(Deserialize)]
+struct Case {
+    k: usize,
+    inertia: f64,
+}
+
+fn fit(columns: &[Vec<f64>], block_rows: usize, threads: usize, options: &[(&str, &str)]) -> Result<KMeansModel> {
+    let rows = columns[0].len();
+    let blocks = (0..rows).step_by(block_rows).map(|start| {
+        let rows = start..(start + block_rows).min(rows);
+        let features =
+            Features::from_f64(columns.iter().map(|column| column[rows.clone()].to_vec()).collect()).unwrap();
+        TrainingBlock::try_new(features, Vec::new()).unwrap()
+    });
+    let data = InMemoryData::new((0..columns.len()).map(|c| format!("x{c}")).collect(), blocks.collect());
+    let options = Options::parse(KMeans.options(), options.iter().copied())?;
+    let request = FitRequest { task: Task::Clustering, num_classes: 0, objective: None, options };
+    let model = KMeans.fit(&data, &request, &LocalContext::new(1, threads))?;
+    KMeansModel::try_from(model.parameters()?)
+}
+
+fn inertia(model: &KMeansModel, columns: &[Vec<f64>]) -> f64 {
+    match model.predict(&Features::from_f64(columns.to_vec()).unwrap()).unwrap() {
+        Prediction::Clusters { squared_distances, .. } => squared_distances.iter().sum(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn clusters_are_as_tight_as_the_best_of_scikit_learns() {
+    for json in [include_str!("fixtures/kmeans/abalone.json"), include_str!("fixtures/kmeans/banknote.json")] {
+        let fixture: Fixture = serde_json::from_str(json).unwrap();
+        for case in &fixture.cases {
+            let model = fit(&fixture.columns, 100, 2, &[("k", &case.k.to_string()), ("local_lloyd_tol", "0")]).unwrap();
+            let ours = inertia(&model, &fixture.columns);
+            assert!(ours < 1.01 * case.inertia, "k {}: {ours} instead of {}", case.k, case.inertia);
+        }
+    }
+}
+
+/// Four clouds in the plane, by a generator without state.
+fn clouds(rows: usize) -> Vec<Vec<f64>> {
+    let noise = |row: usize, salt: u64| {
+        let mut z = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(salt);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let x = (0..rows).map(|row| f64::from(row as u32 % 2) * 10.0 + noise(row, 1) * 4.0).collect();
+    let y = (0..rows).map(|row| f64::from(row as u32 / 2 % 2) * 10.0 + noise(row, 2) * 4.0).collect();
+    vec![x, y]
+}
+
+#[test]
+fn rows_beyond_the_sample_move_the_centroids_to_the_means_of_all() {
+    let columns = clouds(60_000);
+    let model = fit(&columns, 8_192, 2, &[("k", "4")]).unwrap();
+    for (x, y) in [(0.0, 0.0), (0.0, 10.0), (10.0, 0.0), (10.0, 10.0)] {
+        let centroid =
+            model.centroids().chunks(2).find(|c| (c[0] > 7.0) == (x > 5.0) && (c[1] > 7.0) == (y > 5.0)).unwrap();
+        let members: Vec<usize> = (0..60_000)
+            .filter(|row| (columns[0][*row] > 7.0) == (x > 5.0) && (columns[1][*row] > 7.0) == (y > 5.0))
+            .collect();
+        for (feature, column) in columns.iter().enumerate() {
+            let mean = members.iter().map(|row| column[*row]).sum::<f64>() / members.len() as f64;
+            assert!((centroid[feature] - mean).abs() < 1e-9, "{} instead of {mean}", centroid[feature]);
+        }
+    }
+    assert!(model.centroids().chunks(2).is_sorted_by(|a, b| a[0] <= b[0]));
+    assert_eq!(model, fit(&columns, 8_192, 3, &[("k", "4")]).unwrap());
+}
+
+#[test]
+fn too_few_distinct_rows_say_how_many_there_are() {
+    let error = fit(&[vec![1.0, 1.0, 2.0]], 10, 1, &[("k", "3")]).unwrap_err();
+    assert_eq!(error.message(), "the rows have 2 distinct values, too few for K '3'; lower K to '2' or less");
+    let error = fit(&[vec![1.0, 2.0]], 10, 1, &[("k", "1"), ("feature_dim", "3")]).unwrap_err();
+    assert!(error.message().contains("there are 1 encoded features"), "{error}");
+}
