@@ -1,9 +1,13 @@
 //! `SET ml....`: the options of this extension.
 
-use datafusion::common::extensions_options;
-use datafusion::config::{ConfigExtension, ConfigOptions};
+use std::any::Any;
+use std::fmt::Display;
 
-extensions_options! {
+use datafusion::common::config_namespace;
+use datafusion::config::{ConfigEntry, ConfigExtension, ConfigField, ConfigOptions, ExtensionOptions, Visit};
+use datafusion::error::Result;
+
+config_namespace! {
     /// The options of datafusion-ml, set by `SET ml.<name> = <value>` and shown by `SHOW ALL`.
     pub struct MlOptions {
         /// The seed of everything random in training: hold-out, sampling, initial centroids.
@@ -25,6 +29,45 @@ extensions_options! {
         /// Where a plain bucket name in SETTINGS (S3_BUCKET 'name') is looked for: '<bucket_root><name>'. Set it to
         /// 's3://' to mean S3 buckets; empty means the folder 'buckets/<name>' of the model store.
         pub bucket_root: String, default = String::new()
+    }
+}
+
+// By hand, since `extensions_options!` lists options without their prefix: SHOW ml.seed would not find its variable.
+impl ExtensionOptions for MlOptions {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        ConfigField::set(self, key, value)
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let mut entries = Entries::default();
+        self.visit(&mut entries, Self::PREFIX, "");
+        entries.0
+    }
+}
+
+/// Collects what it visits.
+#[derive(Default)]
+struct Entries(Vec<ConfigEntry>);
+
+impl Visit for Entries {
+    fn some<V: Display>(&mut self, key: &str, value: V, description: &'static str) {
+        self.0.push(ConfigEntry { key: key.to_owned(), value: Some(value.to_string()), description });
+    }
+
+    fn none(&mut self, key: &str, description: &'static str) {
+        self.0.push(ConfigEntry { key: key.to_owned(), value: None, description });
     }
 }
 
