@@ -76,12 +76,14 @@ pub(crate) fn axpy(factor: f64, x: &[f64], y: &mut [f64]) {
     }
 }
 
-/// Mean and standard deviation of every feature, and of the target if there is one (Chan, Golub, LeVeque, "Updating
+/// Mean and variance of every feature, and the mean of the target if there is one (Chan, Golub, LeVeque, "Updating
 /// formulae and a pairwise algorithm for computing sample variances", 1979).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Moments {
     pub(crate) count: f64,
     pub(crate) mean: Vec<f64>,
+    /// 0 without a target.
+    pub(crate) target_mean: f64,
     squares: Vec<f64>,
 }
 
@@ -89,7 +91,7 @@ impl Moments {
     /// The moments of all rows.
     pub(crate) fn of(data: &dyn TrainingData, context: &dyn FitContext) -> Result<Self> {
         let features = data.feature_names().len();
-        let mut all = Self { count: 0.0, mean: vec![0.0; features], squares: vec![0.0; features] };
+        let mut all = Self { mean: vec![0.0; features], squares: vec![0.0; features], ..Self::default() };
         over_blocks(data, context, 2 * features, Self::of_block, |block| all.merge(&block))?;
         Ok(all)
     }
@@ -97,12 +99,13 @@ impl Moments {
     fn of_block(block: &TrainingBlock) -> Self {
         let rows = block.features.num_rows();
         let mut buffer = Vec::new();
-        let mut moments = Self { count: rows as f64, ..Self::default() };
+        let count = (rows as f64).max(1.0);
+        let (target_mean, _) = mean_and_squares(&block.target, count);
+        let mut moments = Self { count: rows as f64, target_mean, ..Self::default() };
         for column in block.features.columns() {
-            let values = values(column, 0..rows, &mut buffer);
-            let mean = values.iter().sum::<f64>() / (rows as f64).max(1.0);
+            let (mean, squares) = mean_and_squares(values(column, 0..rows, &mut buffer), count);
             moments.mean.push(mean);
-            moments.squares.push(values.iter().map(|value| (value - mean) * (value - mean)).sum());
+            moments.squares.push(squares);
         }
         moments
     }
@@ -112,6 +115,7 @@ impl Moments {
         if count == 0.0 {
             return;
         }
+        self.target_mean += (other.target_mean - self.target_mean) * other.count / count;
         for feature in 0..self.mean.len() {
             let delta = other.mean[feature] - self.mean[feature];
             self.mean[feature] += delta * other.count / count;
@@ -124,4 +128,16 @@ impl Moments {
     pub(crate) fn variance(&self) -> Vec<f64> {
         self.squares.iter().map(|squares| squares / self.count.max(1.0)).collect()
     }
+}
+
+/// The mean of `count` values and the sum of the squared differences from it. The mean of the differences corrects what
+/// rounding takes from values far from 0, as times in seconds are.
+fn mean_and_squares(values: &[f64], count: f64) -> (f64, f64) {
+    let near = values.iter().sum::<f64>() / count;
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for value in values {
+        sum += value - near;
+        squares += (value - near) * (value - near);
+    }
+    (near + sum / count, (squares - sum * sum / count).max(0.0))
 }

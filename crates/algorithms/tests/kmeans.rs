@@ -18,6 +18,8 @@ struct Fixture {
 struct Case {
     k: usize,
     inertia: f64,
+    /// Cluster by cluster, in the order of the first coordinate.
+    centroids: Vec<f64>,
 }
 
 fn fit(columns: &[Vec<f64>], block_rows: usize, threads: usize, options: &[(&str, &str)]) -> Result<KMeansModel> {
@@ -84,6 +86,60 @@ fn rows_beyond_the_sample_move_the_centroids_to_the_means_of_all() {
     }
     assert!(model.centroids().chunks(2).is_sorted_by(|a, b| a[0] <= b[0]));
     assert_eq!(model, fit(&columns, 8_192, 3, &[("k", "4")]).unwrap());
+}
+
+#[test]
+fn models_are_equal_to_the_bit_on_any_number_of_threads() {
+    let columns = clouds(60_000);
+    for method in ["random", "kmeans++"] {
+        let [one, two, five] =
+            [1, 2, 5].map(|threads| fit(&columns, 4_000, threads, &[("k", "7"), ("init_method", method)]).unwrap());
+        assert!(one == two && one == five, "{method}");
+    }
+}
+
+#[test]
+fn centroids_are_scikit_learns_where_the_optimum_is_clear() {
+    for json in [include_str!("fixtures/kmeans/abalone.json"), include_str!("fixtures/kmeans/banknote.json")] {
+        let fixture: Fixture = serde_json::from_str(json).unwrap();
+        for case in fixture.cases.iter().filter(|case| case.k <= 3) {
+            let model = fit(&fixture.columns, 100, 2, &[("k", &case.k.to_string()), ("local_lloyd_tol", "0")]).unwrap();
+            let off = model.centroids().iter().zip(&case.centroids).fold(0.0f64, |off, (a, b)| off.max((a - b).abs()));
+            assert!(off < 1e-9, "k {}: off by {off}", case.k);
+        }
+    }
+}
+
+#[test]
+fn as_many_clusters_as_distinct_rows_leave_no_distance() {
+    let columns = vec![(0..100).map(|row| f64::from(row % 6)).collect::<Vec<f64>>()];
+    for method in ["random", "kmeans++"] {
+        let model = fit(&columns, 30, 1, &[("k", "6"), ("init_method", method)]).unwrap();
+        assert_eq!(inertia(&model, &columns), 0.0, "{method}");
+    }
+}
+
+#[test]
+fn all_hyperparameters_of_sagemaker_are_accepted_together() {
+    let options = [
+        ("k", "2"),
+        ("feature_dim", "2"),
+        ("mini_batch_size", "5000"),
+        ("epochs", "1"),
+        ("init_method", "random"),
+        ("local_lloyd_init_method", "kmeans++"),
+        ("local_lloyd_max_iter", "300"),
+        ("local_lloyd_num_trials", "auto"),
+        ("local_lloyd_tol", "0.0001"),
+        ("extra_center_factor", "auto"),
+        ("half_life_time_size", "0"),
+        ("eval_metrics", "[\"msd\",\"ssd\"]"),
+    ];
+    assert_eq!(fit(&clouds(100), 50, 1, &options).unwrap().centroids().len(), 4);
+    for trials in ["0", "-1", "few"] {
+        let error = fit(&clouds(100), 50, 1, &[("k", "2"), ("local_lloyd_num_trials", trials)]).unwrap_err();
+        assert!(error.message().contains(&format!("local_lloyd_num_trials is '{trials}'")), "{error}");
+    }
 }
 
 #[test]

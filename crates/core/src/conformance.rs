@@ -113,14 +113,20 @@ impl Noise {
 impl Suite<'_> {
     /// Two blocks of rows whose target follows from the features.
     fn data(&self) -> InMemoryData {
+        self.blocks(&[300, 211])
+    }
+
+    /// Blocks of so many rows each.
+    fn blocks(&self, rows: &[usize]) -> InMemoryData {
         let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
-        let blocks = [300, 211].map(|rows| {
+        let blocks = rows.iter().map(|rows| {
+            let rows = *rows;
             let columns: Vec<Vec<f64>> =
                 (0..4).map(|_| (0..rows).map(|_| noise.next() * 4.0 - 2.0).collect()).collect();
             let target = (0..rows).map(|row| self.target(columns[0][row] + 0.5 * columns[1][row])).collect();
             self.block(columns, target)
         });
-        self.in_memory(blocks.into(), 4)
+        self.in_memory(blocks.collect(), 4)
     }
 
     fn target(&self, score: f64) -> f64 {
@@ -171,8 +177,9 @@ impl Suite<'_> {
         panic!("{} ({}): {rule}: {found}", self.algorithm.name(), self.task)
     }
 
+    /// On enough rows that it is worth an algorithm's while to share them out.
     fn same_model_on_any_number_of_threads(&self) {
-        let data = self.data();
+        let data = self.blocks(&[8_192, 8_192, 8_192, 8_192, 3_000]);
         let mut models = [1, 2, 3].into_iter().map(|threads| {
             let model = self.fit(&data, &LocalContext::new(7, threads)).and_then(|model| model.parameters());
             model.unwrap_or_else(|e| self.broken("fits ordinary data", &e))
@@ -206,7 +213,8 @@ impl Suite<'_> {
         }
     }
 
-    /// For a regression the raw output is the prediction; for two classes it is the log-odds.
+    /// The raw output of a regression is the prediction, of two classes the log-odds; of more classes it is the logarithm
+    /// of the probability, but for a number that is the same for all classes of a row.
     fn contributions_sum_to_the_prediction(&self) {
         let (data, model) = self.fitted();
         for block in data.blocks().flatten() {
@@ -220,13 +228,27 @@ impl Suite<'_> {
                 Prediction::Probabilities { num_classes: 2, values } => {
                     values.chunks_exact(2).map(|p| (p[1] / p[0]).ln()).collect()
                 }
+                Prediction::Probabilities { values, .. } => values.iter().map(|p| p.ln()).collect(),
                 _ => return,
             };
-            let rows = contributions.values.chunks_exact(contributions.num_features.max(1));
-            for (of_row, raw) in rows.zip(raw) {
-                let sum = contributions.base[0] + of_row.iter().sum::<f64>();
-                if raw.abs() < 20.0 && (sum - raw).abs() > 1e-4 * (1.0 + raw.abs()) {
-                    self.broken("base and contributions sum to the raw prediction", &format!("{sum} instead of {raw}"));
+            let outputs = contributions.num_outputs;
+            let sums: Vec<f64> = contributions
+                .values
+                .chunks_exact(contributions.num_features.max(1))
+                .enumerate()
+                .map(|(index, values)| contributions.base[index % outputs] + values.iter().sum::<f64>())
+                .collect();
+            if sums.len() != raw.len() {
+                self.broken("contributions have the outputs of the prediction", &outputs);
+            }
+            for (sums, raw) in sums.chunks_exact(outputs).zip(raw.chunks_exact(outputs)) {
+                let common = if outputs == 1 { 0.0 } else { raw[0] - sums[0] };
+                for (sum, raw) in sums.iter().zip(raw) {
+                    let sum = sum + common;
+                    if raw.abs() < 20.0 && (sum - raw).abs() > 1e-4 * (1.0 + raw.abs()) {
+                        let found = format!("{sum} instead of {raw}");
+                        self.broken("base and contributions sum to the raw prediction", &found);
+                    }
                 }
             }
         }
@@ -281,7 +303,9 @@ impl Suite<'_> {
                 Ok(Err(e)) if matches!(e.kind(), ErrorKind::Data | ErrorKind::Invalid) => {}
                 Ok(Err(e)) => self.broken("odd data gives an error of kind Data", &format!("{name}: {e}")),
                 Ok(Ok(_)) if rows == 0 => self.broken("no rows are an error", &name),
-                Ok(Ok(Prediction::Values(values))) if values.iter().any(|value| !value.is_finite()) => {
+                Ok(Ok(Prediction::Values(values) | Prediction::Probabilities { values, .. }))
+                    if values.iter().any(|value| !value.is_finite()) =>
+                {
                     self.broken("predictions are finite", &name);
                 }
                 Ok(Ok(_)) => {}

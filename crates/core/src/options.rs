@@ -118,6 +118,17 @@ impl Options {
 }
 
 impl OptionSpec {
+    /// A declaration.
+    pub const fn new(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        kind: OptionKind,
+        default: Option<&'static str>,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, aliases, kind, default, doc }
+    }
+
     fn parse(&self, text: &str) -> Result<OptionValue> {
         let text = text.trim();
         let wrong =
@@ -203,21 +214,9 @@ mod tests {
     use super::*;
 
     const SPECS: &[OptionSpec] = &[
-        OptionSpec {
-            name: "num_round",
-            aliases: &["n_estimators"],
-            kind: OptionKind::Integer(1, 100_000),
-            default: Some("100"),
-            doc: "",
-        },
-        OptionSpec {
-            name: "eta",
-            aliases: &["learning_rate"],
-            kind: OptionKind::Float(0.0, 1.0),
-            default: Some("0.3"),
-            doc: "",
-        },
-        OptionSpec { name: "k", aliases: &[], kind: OptionKind::Integer(1, i64::MAX), default: None, doc: "" },
+        OptionSpec::new("num_round", &["n_estimators"], OptionKind::Integer(1, 100_000), Some("100"), ""),
+        OptionSpec::new("eta", &["learning_rate"], OptionKind::Float(0.0, 1.0), Some("0.3"), ""),
+        OptionSpec::new("k", &[], OptionKind::Integer(1, i64::MAX), None, ""),
     ];
 
     #[test]

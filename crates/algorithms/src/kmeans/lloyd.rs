@@ -88,7 +88,7 @@ fn on_sample(
             return Ok((best.map(|(_, centroids)| centroids).unwrap_or_default(), true));
         }
         let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_add(trial + 1));
-        let mut centroids = match options.text("init_method")? {
+        let mut centroids = match options.text("local_lloyd_init_method").or_else(|_| options.text("init_method"))? {
             "random" => sample.random_rows(k, &mut random),
             _ => sample.spread_rows(k, &mut random),
         };

@@ -4,12 +4,14 @@
 //! if there are more rows than that, on all rows, block by block. Clusters are numbered from 0 in the order of their
 //! centroids (by the first coordinate, ties by the next), so that refitting gives the same numbers.
 //!
-//! The options have the names and defaults of SageMaker's k-means:
+//! The options have the names of SageMaker's k-means. Their defaults are the same but for `init_method` (there random) and
+//! `epochs` (there 1), which concern other steps here:
 //!
 //! | option | default | meaning |
 //! |---|---|---|
 //! | `k` | required | the number of clusters |
-//! | `init_method`, `local_lloyd_init_method` | kmeans++ | `random` rows, or `kmeans++` (Arthur and Vassilvitskii, 2007) |
+//! | `init_method` | kmeans++ | `random` rows, or `kmeans++` (Arthur and Vassilvitskii, 2007) |
+//! | `local_lloyd_init_method` | | if given, it is taken instead of `init_method` |
 //! | `local_lloyd_num_trials` | auto | how many starts on the sample; auto is 5 |
 //! | `local_lloyd_max_iter` | 300 | the most iterations on the sample |
 //! | `local_lloyd_tol`, `tolerance` | 0.0001 | iterations end when the squared distances fall by less, relatively |
@@ -42,49 +44,52 @@ use crate::passes::with_threads;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KMeans;
 
-const fn option(
-    name: &'static str,
-    aliases: &'static [&'static str],
-    kind: OptionKind,
-    default: Option<&'static str>,
-    doc: &'static str,
-) -> OptionSpec {
-    OptionSpec { name, aliases, kind, default, doc }
-}
-
 const METHODS: OptionKind = OptionKind::Choice(&["random", "kmeans++"]);
 
 const OPTIONS: &[OptionSpec] = &[
-    option("k", &[], OptionKind::Integer(1, 100_000), None, "The number of clusters."),
-    option(
+    OptionSpec::new("k", &[], OptionKind::Integer(1, 100_000), None, "The number of clusters."),
+    OptionSpec::new(
         "init_method",
-        &["local_lloyd_init_method"],
+        &[],
         METHODS,
         Some("kmeans++"),
         "How the first centroids are chosen from the sample.",
     ),
-    option("local_lloyd_num_trials", &[], OptionKind::Text, Some("auto"), "How many starts on the sample; auto is 5."),
-    option(
+    OptionSpec::new("local_lloyd_init_method", &[], METHODS, None, "If given, it is taken instead of init_method."),
+    OptionSpec::new(
+        "local_lloyd_num_trials",
+        &[],
+        OptionKind::Text,
+        Some("auto"),
+        "How many starts on the sample; auto is 5.",
+    ),
+    OptionSpec::new(
         "local_lloyd_max_iter",
         &[],
         OptionKind::Integer(1, 1_000_000),
         Some("300"),
         "The most iterations on the sample.",
     ),
-    option(
+    OptionSpec::new(
         "local_lloyd_tol",
         &["tolerance"],
         OptionKind::Float(0.0, 1.0),
         Some("0.0001"),
         "Iterations end when the squared distances fall by less than this, relatively.",
     ),
-    option("epochs", &[], OptionKind::Integer(1, 1_000_000), Some("10"), "The most iterations over all rows."),
-    option("feature_dim", &[], OptionKind::Integer(1, 1_000_000), None, "The number of encoded features, as a check."),
-    option("seed", &[], OptionKind::Integer(0, i64::MAX), None, "The seed; ml.seed if it is not given."),
-    option("mini_batch_size", &[], OptionKind::Integer(1, i64::MAX), None, "Accepted, without effect."),
-    option("half_life_time_size", &[], OptionKind::Integer(0, i64::MAX), None, "Accepted, without effect."),
-    option("extra_center_factor", &[], OptionKind::Text, None, "Accepted, without effect."),
-    option("eval_metrics", &[], OptionKind::Text, None, "Accepted, without effect: the metric is msd."),
+    OptionSpec::new("epochs", &[], OptionKind::Integer(1, 1_000_000), Some("10"), "The most iterations over all rows."),
+    OptionSpec::new(
+        "feature_dim",
+        &[],
+        OptionKind::Integer(1, 1_000_000),
+        None,
+        "The number of encoded features, as a check.",
+    ),
+    OptionSpec::new("seed", &[], OptionKind::Integer(0, i64::MAX), None, "The seed; ml.seed if it is not given."),
+    OptionSpec::new("mini_batch_size", &[], OptionKind::Integer(1, i64::MAX), None, "Accepted, without effect."),
+    OptionSpec::new("half_life_time_size", &[], OptionKind::Integer(0, i64::MAX), None, "Accepted, without effect."),
+    OptionSpec::new("extra_center_factor", &[], OptionKind::Text, None, "Accepted, without effect."),
+    OptionSpec::new("eval_metrics", &[], OptionKind::Text, None, "Accepted, without effect: the metric is msd."),
 ];
 
 impl Algorithm for KMeans {

@@ -49,18 +49,26 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
         epochs: options.integer("epochs")? as usize,
         tolerance: options.float("tolerance")?,
     };
-    let scale = Scale::new(&Moments::of(data, context)?);
+    let moments = Moments::of(data, context)?;
+    let scale = Scale::new(&moments);
     let gram = if features <= MAX_GRAM {
         context.reserve(8 * features * features * (2 + context.threads()))?;
-        Some(Gram::of(data, &scale, context)?)
+        Some(Gram::of(data, &scale, moments.target_mean, context)?)
     } else {
         context.reserve(8 * num_weights * 24)?;
         None
     };
     context.checkpoint()?;
-    let (weights, stopped_early) = match (&gram, loss) {
-        (Some(gram), Loss::Squared) => (least_squares(gram, &settings), false),
-        _ => iterate(data, loss, &scale, gram.as_ref(), &settings, context)?,
+    let mut weights = vec![0.0; num_weights];
+    if loss == Loss::Squared {
+        weights[features] = moments.target_mean;
+    }
+    let stopped_early = match (&gram, loss) {
+        (Some(gram), Loss::Squared) => {
+            weights[..features].copy_from_slice(&least_squares(gram, &settings));
+            false
+        }
+        _ => iterate(data, loss, &scale, gram.as_ref(), &settings, &mut weights, context)?,
     };
     if weights.iter().any(|weight| !weight.is_finite()) {
         return Err(Error::data(
@@ -70,7 +78,7 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
     Ok(LinearModel::from_standardised(data.feature_names(), request.task, &weights, &scale, stopped_early))
 }
 
-/// The weights of a regression, from one pass.
+/// The weights of a regression but for the intercept, from one pass.
 fn least_squares(gram: &Gram, settings: &Settings) -> Vec<f64> {
     let features = gram.with_target.len();
     let mut weights = gram.with_target.clone();
@@ -80,21 +88,20 @@ fn least_squares(gram: &Gram, settings: &Settings) -> Vec<f64> {
     } else {
         Cholesky::new(&gram.matrix, features, 1.0, settings.l2).solve(&mut weights);
     }
-    weights.push(gram.target_mean);
     weights
 }
 
-/// The weights by passes over the rows, and whether the time was up before they were found.
+/// Improves the weights by passes over the rows, and tells whether the time was up before the best were found.
 fn iterate(
     data: &dyn TrainingData,
     loss: Loss,
     scale: &Scale,
     gram: Option<&Gram>,
     settings: &Settings,
+    weights: &mut [f64],
     context: &dyn FitContext,
-) -> Result<(Vec<f64>, bool)> {
+) -> Result<bool> {
     let (features, stride) = (scale.len(), scale.len() + 1);
-    let mut weights = vec![0.0; loss.outputs() * stride];
     let mut objective = |weights: &[f64]| {
         let (mut value, mut gradient) = loss.mean_and_gradient(data, scale, weights, context)?;
         for (weights, gradient) in weights.chunks_exact(stride).zip(gradient.chunks_exact_mut(stride)) {
@@ -116,7 +123,7 @@ fn iterate(
             curvature * gram.map_or(features as f64, |gram| largest_eigenvalue(&gram.matrix, features)).max(1.0);
         let penalty = (settings.l1, stride);
         let bound = 1.05 * lipschitz + settings.l2;
-        proximal_gradients(&mut objective, &mut weights, penalty, bound, settings.epochs, settings.tolerance, &go_on)?;
+        proximal_gradients(&mut objective, weights, penalty, bound, settings.epochs, settings.tolerance, &go_on)?;
     } else {
         let factor = gram.map(|gram| Cholesky::new(&gram.matrix, features, curvature, settings.l2 + 1e-9));
         let precondition = |direction: &mut [f64]| {
@@ -128,14 +135,14 @@ fn iterate(
                 direction[features] /= curvature;
             }
         };
-        lbfgs(&mut objective, &precondition, &mut weights, settings.epochs, settings.tolerance, &go_on)?;
+        lbfgs(&mut objective, &precondition, weights, settings.epochs, settings.tolerance, &go_on)?;
     }
-    Ok((weights, late.get()))
+    Ok(late.get())
 }
 
-/// By power iteration.
+/// By power iteration, from a start that is orthogonal to no simple pattern of columns.
 fn largest_eigenvalue(matrix: &[f64], size: usize) -> f64 {
-    let mut vector = vec![1.0; size];
+    let mut vector: Vec<f64> = (0..size).map(|index| 1.0 + (index as f64 * 0.618).fract()).collect();
     let mut value = 0.0;
     for _ in 0..50 {
         let product: Vec<f64> = matrix.chunks_exact(size).map(|row| dot(row, &vector)).collect();

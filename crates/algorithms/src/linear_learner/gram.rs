@@ -44,27 +44,28 @@ impl Scale {
 pub(super) struct Gram {
     /// `matrix[i * features + j]`, symmetric.
     pub(super) matrix: Vec<f64>,
-    /// Per feature.
+    /// Per feature, the target less its mean.
     pub(super) with_target: Vec<f64>,
-    pub(super) target_mean: f64,
 }
 
 impl Gram {
     /// One pass over the rows.
-    pub(super) fn of(data: &dyn TrainingData, scale: &Scale, context: &dyn FitContext) -> Result<Self> {
+    pub(super) fn of(
+        data: &dyn TrainingData,
+        scale: &Scale,
+        target_mean: f64,
+        context: &dyn FitContext,
+    ) -> Result<Self> {
         let features = scale.len();
-        let mut sums =
-            Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features], target_mean: 0.0 };
-        let of_block = |block: &TrainingBlock| Self::of_block(block, scale);
+        let mut sums = Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features] };
+        let of_block = |block: &TrainingBlock| Self::of_block(block, scale, target_mean);
         over_blocks(data, context, features * (features + 3) / 2, of_block, |block| {
             axpy(1.0, &block.matrix, &mut sums.matrix);
             axpy(1.0, &block.with_target, &mut sums.with_target);
-            sums.target_mean += block.target_mean;
         })?;
         let rows = data.num_rows() as f64;
         sums.matrix.iter_mut().for_each(|sum| *sum /= rows);
         sums.with_target.iter_mut().for_each(|sum| *sum /= rows);
-        sums.target_mean /= rows;
         for i in 0..features {
             for j in 0..i {
                 sums.matrix[i * features + j] = sums.matrix[j * features + i];
@@ -74,23 +75,22 @@ impl Gram {
     }
 
     /// Sums, not means, over the upper triangle.
-    fn of_block(block: &TrainingBlock, scale: &Scale) -> Self {
+    fn of_block(block: &TrainingBlock, scale: &Scale, target_mean: f64) -> Self {
         let features = scale.len();
-        let mut sums =
-            Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features], target_mean: 0.0 };
-        let mut tile = Vec::new();
+        let mut sums = Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features] };
+        let (mut tile, mut target) = (Vec::new(), Vec::new());
         for rows in tiles(block.features.num_rows(), tile_height(features)) {
-            let target = &block.target[rows.clone()];
+            target.clear();
+            target.extend(block.target[rows.clone()].iter().map(|y| y - target_mean));
             let height = rows.len();
             scale.fill(&block.features, rows, &mut tile);
             let columns: Vec<&[f64]> = tile.chunks_exact(height).collect();
             for i in 0..features {
-                sums.with_target[i] += dot(columns[i], target);
+                sums.with_target[i] += dot(columns[i], &target);
                 for j in i..features {
                     sums.matrix[i * features + j] += dot(columns[i], columns[j]);
                 }
             }
-            sums.target_mean += target.iter().sum::<f64>();
         }
         sums
     }

@@ -43,34 +43,34 @@ use crate::passes::with_threads;
 pub struct LinearLearner;
 
 const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "l2",
-        aliases: &["wd"],
-        kind: OptionKind::Float(0.0, 1e6),
-        default: Some("0.000001"),
-        doc: "Ridge penalty on the standardised coefficients, beside the mean loss.",
-    },
-    OptionSpec {
-        name: "l1",
-        aliases: &[],
-        kind: OptionKind::Float(0.0, 1e6),
-        default: Some("0"),
-        doc: "Lasso penalty on the standardised coefficients, beside the mean loss.",
-    },
-    OptionSpec {
-        name: "epochs",
-        aliases: &[],
-        kind: OptionKind::Integer(1, 1_000_000),
-        default: Some("200"),
-        doc: "The most passes over the rows of an iterative solver.",
-    },
-    OptionSpec {
-        name: "tolerance",
-        aliases: &[],
-        kind: OptionKind::Float(0.0, 1.0),
-        default: Some("0.000001"),
-        doc: "An iterative solver ends when the loss is about this near its minimum, relatively.",
-    },
+    OptionSpec::new(
+        "l2",
+        &["wd"],
+        OptionKind::Float(0.0, 1e6),
+        Some("0.000001"),
+        "Ridge penalty on the standardised coefficients, beside the mean loss.",
+    ),
+    OptionSpec::new(
+        "l1",
+        &[],
+        OptionKind::Float(0.0, 1e6),
+        Some("0"),
+        "Lasso penalty on the standardised coefficients, beside the mean loss.",
+    ),
+    OptionSpec::new(
+        "epochs",
+        &[],
+        OptionKind::Integer(1, 1_000_000),
+        Some("200"),
+        "The most passes over the rows of an iterative solver.",
+    ),
+    OptionSpec::new(
+        "tolerance",
+        &[],
+        OptionKind::Float(0.0, 1.0),
+        Some("0.000001"),
+        "An iterative solver ends when the loss is about this near its minimum, relatively.",
+    ),
 ];
 
 impl Algorithm for LinearLearner {

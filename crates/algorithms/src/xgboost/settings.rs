@@ -4,88 +4,132 @@ use datafusion_ml_core::{Error, FitContext, OptionKind, OptionSpec, Options, Res
 
 use super::split::Regularization;
 
-const fn option(
-    name: &'static str,
-    aliases: &'static [&'static str],
-    kind: OptionKind,
-    default: Option<&'static str>,
-    doc: &'static str,
-) -> OptionSpec {
-    OptionSpec { name, aliases, kind, default, doc }
-}
-
 const UNIT: OptionKind = OptionKind::Float(0.0, 1.0);
 const POSITIVE: OptionKind = OptionKind::Float(0.0, f64::INFINITY);
 
 /// XGBoost's names, defaults and limits.
 pub(super) const OPTIONS: &[OptionSpec] = &[
-    option("num_round", &["n_estimators"], OptionKind::Integer(1, 100_000), Some("100"), "Rounds of boosting."),
-    option("eta", &["learning_rate"], UNIT, Some("0.3"), "Factor by which the weights of every tree are shrunk."),
-    option(
+    OptionSpec::new(
+        "num_round",
+        &["n_estimators"],
+        OptionKind::Integer(1, 100_000),
+        Some("100"),
+        "Rounds of boosting.",
+    ),
+    OptionSpec::new(
+        "eta",
+        &["learning_rate"],
+        UNIT,
+        Some("0.3"),
+        "Factor by which the weights of every tree are shrunk.",
+    ),
+    OptionSpec::new(
         "max_depth",
         &[],
         OptionKind::Integer(0, 1000),
         Some("6"),
         "Most splits between the root and a leaf; 0 sets no limit.",
     ),
-    option(
+    OptionSpec::new(
         "min_child_weight",
         &[],
         POSITIVE,
         Some("1"),
         "Least sum of second derivatives (for squared error: rows) on either side of a split.",
     ),
-    option("gamma", &["min_split_loss"], POSITIVE, Some("0"), "Least gain of a split."),
-    option("lambda", &["reg_lambda"], POSITIVE, Some("1"), "L2 penalty on leaf weights."),
-    option("alpha", &["reg_alpha"], POSITIVE, Some("0"), "L1 penalty on leaf weights."),
-    option("max_delta_step", &[], POSITIVE, Some("0"), "Largest leaf weight before shrinking; 0 sets no limit."),
-    option("subsample", &[], UNIT, Some("1"), "Share of the rows that each tree learns from."),
-    option("colsample_bytree", &[], UNIT, Some("1"), "Share of the features that each tree may use."),
-    option("colsample_bylevel", &[], UNIT, Some("1"), "Share of the tree's features that each level may use."),
-    option("colsample_bynode", &[], UNIT, Some("1"), "Share of the level's features that each split may use."),
-    option(
+    OptionSpec::new("gamma", &["min_split_loss"], POSITIVE, Some("0"), "Least gain of a split."),
+    OptionSpec::new("lambda", &["reg_lambda"], POSITIVE, Some("1"), "L2 penalty on leaf weights."),
+    OptionSpec::new("alpha", &["reg_alpha"], POSITIVE, Some("0"), "L1 penalty on leaf weights."),
+    OptionSpec::new(
+        "max_delta_step",
+        &[],
+        POSITIVE,
+        Some("0"),
+        "Largest leaf weight before shrinking; 0 sets no limit.",
+    ),
+    OptionSpec::new("subsample", &[], UNIT, Some("1"), "Share of the rows that each tree learns from."),
+    OptionSpec::new("colsample_bytree", &[], UNIT, Some("1"), "Share of the features that each tree may use."),
+    OptionSpec::new("colsample_bylevel", &[], UNIT, Some("1"), "Share of the tree's features that each level may use."),
+    OptionSpec::new("colsample_bynode", &[], UNIT, Some("1"), "Share of the level's features that each split may use."),
+    OptionSpec::new(
         "tree_method",
         &[],
         OptionKind::Choice(&["auto", "hist", "approx", "exact"]),
         Some("auto"),
         "Accepted for compatibility: every method is carried out as hist.",
     ),
-    option("max_bin", &[], OptionKind::Integer(2, 65_535), Some("256"), "Most bins per feature."),
-    option(
+    OptionSpec::new("max_bin", &[], OptionKind::Integer(2, 65_535), Some("256"), "Most bins per feature."),
+    OptionSpec::new(
         "grow_policy",
         &[],
         OptionKind::Choice(&["depthwise", "lossguide"]),
         Some("depthwise"),
         "Whether to split level by level or the leaf with the largest gain first.",
     ),
-    option("max_leaves", &[], OptionKind::Integer(0, 1 << 24), Some("0"), "Most leaves per tree; 0 sets no limit."),
-    option(
+    OptionSpec::new(
+        "max_leaves",
+        &[],
+        OptionKind::Integer(0, 1 << 24),
+        Some("0"),
+        "Most leaves per tree; 0 sets no limit.",
+    ),
+    OptionSpec::new(
         "scale_pos_weight",
         &[],
         POSITIVE,
         Some("1"),
         "Weight of the rows whose target is 1 under squarederror and the logistic objectives.",
     ),
-    option(
+    OptionSpec::new(
         "base_score",
         &[],
         OptionKind::Float(f64::NEG_INFINITY, f64::INFINITY),
         None,
         "Prediction before the first tree; estimated from the target if it is not given.",
     ),
-    option("seed", &["random_state"], OptionKind::Integer(0, i64::MAX), None, "Seed of row and column sampling."),
-    option("num_class", &[], OptionKind::Integer(1, 100_000), None, "Number of classes; found in the data."),
-    option(
+    OptionSpec::new(
+        "seed",
+        &["random_state"],
+        OptionKind::Integer(0, i64::MAX),
+        None,
+        "Seed of row and column sampling.",
+    ),
+    OptionSpec::new("num_class", &[], OptionKind::Integer(1, 100_000), None, "Number of classes; found in the data."),
+    OptionSpec::new(
         "tweedie_variance_power",
         &[],
         OptionKind::Float(1.0, 2.0),
         Some("1.5"),
         "Power between 1 and 2 by which the variance of reg:tweedie follows the mean.",
     ),
-    option("huber_slope", &[], POSITIVE, Some("1"), "Error at which reg:pseudohubererror turns from square to linear."),
-    option("nthread", &["n_jobs"], OptionKind::Integer(-1, 4096), None, "Most threads; 0 or -1 sets no limit."),
-    option("booster", &[], OptionKind::Choice(&["gbtree"]), Some("gbtree"), "The kind of booster; trees alone."),
-    option("verbosity", &[], OptionKind::Integer(0, 3), Some("1"), "Accepted for compatibility; without effect."),
+    OptionSpec::new(
+        "huber_slope",
+        &[],
+        POSITIVE,
+        Some("1"),
+        "Error at which reg:pseudohubererror turns from square to linear.",
+    ),
+    OptionSpec::new(
+        "nthread",
+        &["n_jobs"],
+        OptionKind::Integer(-1, 4096),
+        None,
+        "Most threads; 0 or -1 sets no limit.",
+    ),
+    OptionSpec::new(
+        "booster",
+        &[],
+        OptionKind::Choice(&["gbtree"]),
+        Some("gbtree"),
+        "The kind of booster; trees alone.",
+    ),
+    OptionSpec::new(
+        "verbosity",
+        &[],
+        OptionKind::Integer(0, 3),
+        Some("1"),
+        "Accepted for compatibility; without effect.",
+    ),
 ];
 
 /// The order in which leaves are split.

@@ -194,8 +194,7 @@ async fn train(session: &MlSession, prepared: &Prepared) -> Result<FittedModel> 
     let state = training_state(session);
     let plan = state.create_physical_plan(&prepared.plan).await?;
     collect(plan, state.task_ctx()).await?;
-    let outcome = prepared.table.take_outcome().ok_or_else(|| internal_datafusion_err!("training gave no model"))?;
-    Ok(outcome.model)
+    prepared.table.take_model().ok_or_else(|| internal_datafusion_err!("training gave no model"))
 }
 
 /// Puts the entry into the catalog, after checking the names once more against what others have done meanwhile.

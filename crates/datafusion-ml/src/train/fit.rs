@@ -45,12 +45,6 @@ pub(crate) struct TrainingSpec {
     pub(crate) training_buffer_bytes: usize,
 }
 
-/// A fitted model and the names of the metrics that its manifest holds.
-#[derive(Debug)]
-pub(crate) struct FitOutcome {
-    pub(crate) model: FittedModel,
-}
-
 /// What the stream left behind: the rows and what was learned of their columns.
 pub(super) struct Ingested {
     pub(super) buffer: TrainingBuffer,
@@ -63,7 +57,7 @@ pub(super) struct Ingested {
 /// Fits the model: first, if rows are to be held out, one that does not see them and is measured on them; then the one
 /// that is kept, on all rows. Runs on a blocking thread.
 #[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
-pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<FitOutcome> {
+pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<FittedModel> {
     let Ingested { buffer, encoder, target, task } = ingested;
     let objective = objective(spec, *task)?;
     let request = FitRequest {
@@ -135,7 +129,7 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
         stopped_early: model.stopped_early(),
         scalars: Default::default(),
     };
-    Ok(FitOutcome { model: FittedModel::new(manifest, model)? })
+    FittedModel::new(manifest, model)
 }
 
 /// The objective that the statement names, or the algorithm's default for the task.

@@ -17,13 +17,13 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use datafusion_ml_core::encoder::EncoderBuilder;
 use datafusion_ml_core::target::TargetBuilder;
-use datafusion_ml_core::{Error, Task};
+use datafusion_ml_core::{Error, FittedModel, Task};
 use futures::StreamExt;
 use parking_lot::Mutex;
 
 use super::buffer::TrainingBuffer;
 use super::context::{CancelOnDrop, SessionFitContext, TrainingProgress};
-use super::fit::{FitOutcome, Ingested, TrainingSpec, fit};
+use super::fit::{Ingested, TrainingSpec, fit};
 use super::rows::feature_columns;
 use crate::error::external;
 
@@ -38,18 +38,18 @@ struct TrainingSink {
     schema: SchemaRef,
     spec: TrainingSpec,
     progress: Option<Arc<dyn TrainingProgress>>,
-    outcome: Mutex<Option<FitOutcome>>,
+    model: Mutex<Option<FittedModel>>,
 }
 
 impl TrainingTable {
     /// A table that rows of `schema` can be inserted into.
     pub(crate) fn new(schema: SchemaRef, spec: TrainingSpec, progress: Option<Arc<dyn TrainingProgress>>) -> Self {
-        Self { sink: Arc::new(TrainingSink { schema, spec, progress, outcome: Mutex::new(None) }) }
+        Self { sink: Arc::new(TrainingSink { schema, spec, progress, model: Mutex::new(None) }) }
     }
 
     /// The model, after the insert has been executed.
-    pub(crate) fn take_outcome(&self) -> Option<FitOutcome> {
-        self.sink.outcome.lock().take()
+    pub(crate) fn take_model(&self) -> Option<FittedModel> {
+        self.sink.model.lock().take()
     }
 }
 
@@ -112,11 +112,11 @@ impl DataSink for TrainingSink {
         );
         let ingested = self.ingest(data, context).await?;
         let rows = ingested.buffer.num_rows() as u64;
-        let outcome = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
+        let model = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
             .await
             .map_err(|e| exec_datafusion_err!("training of model {} ended abnormally: {e}", self.spec.model))?
             .map_err(external)?;
-        *self.outcome.lock() = Some(outcome);
+        *self.model.lock() = Some(model);
         Ok(rows)
     }
 }
