@@ -30,6 +30,7 @@
 
 mod bins;
 mod boost;
+mod forest;
 mod format;
 mod gradients;
 mod grow;
@@ -37,7 +38,6 @@ mod histogram;
 mod model;
 mod objective;
 mod parameters;
-mod predict;
 mod rows;
 mod sampling;
 mod settings;
@@ -53,6 +53,7 @@ use datafusion_ml_core::{
     Algorithm, Encoding, FitContext, FitRequest, Metric, Model, OptionSpec, Parameters, Result, Task, TrainingData,
 };
 
+pub use forest::InstructionSet;
 pub use model::XgboostModel;
 use objective::{OBJECTIVES, Objective};
 use settings::{OPTIONS, Settings};

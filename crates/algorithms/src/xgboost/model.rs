@@ -1,9 +1,11 @@
 //! The fitted model.
 
+use std::sync::OnceLock;
+
 use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, Result};
 
+use super::forest::{Forest, InstructionSet};
 use super::objective::Objective;
-use super::predict::{self, Walk};
 use super::tree::Tree;
 
 /// A fitted ensemble of trees.
@@ -17,7 +19,8 @@ pub struct XgboostModel {
     /// One name per feature, or none at all.
     pub(super) feature_names: Vec<String>,
     pub(super) stopped_early: bool,
-    walks: Vec<Walk>,
+    /// Compiled when it is first asked for a prediction.
+    forest: OnceLock<Forest>,
 }
 
 impl XgboostModel {
@@ -47,8 +50,7 @@ impl XgboostModel {
                 feature_names.len()
             )));
         }
-        let walks = trees.iter().map(Walk::new).collect();
-        Ok(Self { objective, base_scores, trees, num_features, feature_names, stopped_early, walks })
+        Ok(Self { objective, base_scores, trees, num_features, feature_names, stopped_early, forest: OnceLock::new() })
     }
 
     /// The raw scores of each row, `margins[output][row]`, in single precision as XGBoost's `output_margin=True`: one
@@ -62,7 +64,25 @@ impl XgboostModel {
             )));
         }
         let base: Vec<f32> = self.base_scores.iter().map(|score| self.objective.base_margin(*score)).collect();
-        Ok(predict::margins(&self.trees, &self.walks, &base, features))
+        Ok(self.forest().margins(&base, features))
+    }
+
+    /// The trees, compiled.
+    fn forest(&self) -> &Forest {
+        self.forest.get_or_init(|| self.compile(InstructionSet::best()))
+    }
+
+    fn compile(&self, instruction_set: InstructionSet) -> Forest {
+        Forest::compile(&self.trees, (self.num_features, self.base_scores.len()), instruction_set)
+    }
+
+    /// Compiles the trees for an instruction set other than the best one; for comparisons. The CPU must have it.
+    pub fn with_instruction_set(mut self, instruction_set: InstructionSet) -> Result<Self> {
+        if !InstructionSet::available().contains(&instruction_set) {
+            return Err(Error::invalid(format!("this CPU does not have {instruction_set:?}")));
+        }
+        self.forest = OnceLock::from(self.compile(instruction_set));
+        Ok(self)
     }
 
     /// The number of trees; rounds times classes with `multi:softmax`.

@@ -1,0 +1,171 @@
+//! The instruction sets that a forest is evaluated with. All give the same margins, to the bit.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use datafusion_ml_core::Features;
+
+use super::cutter::Cutter;
+use super::evaluate::{Scratch, evaluate as evaluate_with};
+use super::{BLOCK, Forest};
+
+/// A bit per row of a block.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Plane(pub(super) [u64; BLOCK / 64]);
+
+/// A code per row of a block.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Codes(pub(super) [u8; BLOCK]);
+
+/// A sum per row of a block, in an order of the instruction set's own ([`Simd::position`]).
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Sums(pub(super) [f32; BLOCK]);
+
+/// A piece of a table of leaves, laid out as the instruction set wants it.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line([u32; 16]);
+
+/// What the evaluation of a block asks of an instruction set.
+///
+/// # Safety
+///
+/// The CPU must have the instruction set, and the functions must be inlined where it is enabled.
+pub(super) trait Simd {
+    /// A plane in registers.
+    type Bits: Copy;
+
+    /// Up to so many conditions on a column of codes are compared one by one.
+    const FEW_CONDITIONS: usize;
+
+    /// Reads a plane.
+    unsafe fn load(plane: &Plane) -> Self::Bits;
+
+    /// Writes a plane.
+    unsafe fn store(bits: Self::Bits, plane: &mut Plane);
+
+    /// `a & b`.
+    unsafe fn and(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+
+    /// `a & !b`.
+    unsafe fn and_not(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+
+    /// `!(a | b)`.
+    unsafe fn nor(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+
+    /// `a | b`.
+    unsafe fn or(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+
+    /// `a | (b & c)`.
+    unsafe fn or_and(a: Self::Bits, b: Self::Bits, c: Self::Bits) -> Self::Bits;
+
+    /// No row.
+    unsafe fn none() -> Self::Bits;
+
+    /// Where `condition` holds, `left`; elsewhere, `right`.
+    unsafe fn select(condition: Self::Bits, left: Self::Bits, right: Self::Bits) -> Self::Bits;
+
+    /// Asks for values that will soon be read.
+    unsafe fn prefetch(values: &[f32]);
+
+    /// The codes of values, and which of them are missing; the code of these is 255.
+    unsafe fn code(cutter: &Cutter, values: &[f32; BLOCK], codes: &mut Codes, missing: &mut Plane);
+
+    /// The rows whose code is below `level`.
+    unsafe fn below(codes: &Codes, level: u8) -> Self::Bits;
+
+    /// The bits of the codes, from the lowest to the highest.
+    unsafe fn bits(codes: &Codes) -> [Self::Bits; 8];
+
+    /// Adds to every row's sum the leaf that its decisions lead to. `path[..D]` are the decisions from the root down.
+    unsafe fn add_leaves<const D: usize>(path: &[Self::Bits; 8], leaves: &[Line], sums: &mut Sums);
+
+    /// Where a row's sum is.
+    fn position(row: usize) -> usize;
+}
+
+/// Instructions for the evaluation of trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// AVX-512 with byte permutations (VBMI) and bit matrices (GFNI).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Whatever the target has by default; on ARM that is NEON.
+    Portable,
+}
+
+impl InstructionSet {
+    /// Those that this CPU has, the best one first.
+    pub fn available() -> Vec<Self> {
+        let mut available = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx512::is_available() {
+                available.push(Self::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") {
+                available.push(Self::Avx2);
+            }
+        }
+        available.push(Self::Portable);
+        available
+    }
+
+    /// The best one that this CPU has.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// The bytes at the end of a table of leaves: a whole number of lines.
+    pub(super) fn push_leaves(self, leaves: &[f32], lines: &mut Vec<Line>) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::push_leaves(leaves, lines),
+            _ => portable::push_leaves(leaves, lines),
+        }
+    }
+}
+
+/// Appends to `lines` the words that `word` gives for `0..count`, and zeros up to the end of the last line.
+fn push_words(count: usize, word: impl Fn(usize) -> u32, lines: &mut Vec<Line>) {
+    for start in (0..count).step_by(16) {
+        lines.push(Line(std::array::from_fn(|i| if start + i < count { word(start + i) } else { 0 })));
+    }
+}
+
+/// The margins of all rows, by [`Forest::margins`].
+pub(super) fn evaluate(
+    forest: &Forest,
+    base: &[f32],
+    features: &Features,
+    scratch: &mut Scratch,
+    margins: &mut [Vec<f32>],
+) {
+    match forest.instruction_set {
+        // SAFETY: only available instruction sets are chosen.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { avx512::evaluate(forest, base, features, scratch, margins) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { evaluate_avx2(forest, base, features, scratch, margins) },
+        // SAFETY: needs no special instructions.
+        InstructionSet::Portable => unsafe {
+            evaluate_with::<portable::Portable>(forest, base, features, scratch, margins);
+        },
+    }
+}
+
+/// The portable code, compiled for AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn evaluate_avx2(forest: &Forest, base: &[f32], features: &Features, scratch: &mut Scratch, margins: &mut [Vec<f32>]) {
+    // SAFETY: AVX2 is enabled here.
+    unsafe { evaluate_with::<portable::Portable>(forest, base, features, scratch, margins) }
+}
