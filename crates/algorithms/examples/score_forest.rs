@@ -3,6 +3,8 @@
 //! `score_forest MODEL.json COLUMNS.f32 ROWS FEATURES [REPEATS] [--margins OUT.f32] [--only SIMD]`, the columns being raw
 //! little-endian single precision, one after the other. Prints one line of JSON per instruction set.
 
+#![expect(clippy::print_stdout, reason = "its figures are its output")]
+
 use std::error::Error;
 use std::sync::Arc;
 

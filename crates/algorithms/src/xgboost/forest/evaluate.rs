@@ -145,25 +145,25 @@ unsafe fn prefetch<S: Simd>(column: &FeatureColumn, start: usize) {
 unsafe fn set_planes<S: Simd>(conditions: &Conditions, codes: &Codes, missing: &Plane, planes: &mut [Plane]) {
     let Conditions { missing_right, missing_left } = conditions;
     let (right, left) = planes.split_at_mut(missing_right.len());
-    // SAFETY: as the caller promises.
-    unsafe {
-        let missing = S::load(missing);
-        if planes_are_few::<S>(conditions) {
-            for (level, plane) in missing_right.iter().zip(right) {
-                S::store(S::below(codes, *level), plane);
-            }
-            for (level, plane) in missing_left.iter().zip(left) {
-                S::store(S::or(S::below(codes, *level), missing), plane);
-            }
-        } else {
-            let bits = S::bits(codes);
-            let low = Digit::<S>::new([bits[0], bits[1], bits[2], bits[3]]);
-            let high = Digit::<S>::new([bits[4], bits[5], bits[6], bits[7]]);
-            for (level, plane) in missing_right.iter().zip(right) {
-                S::store(below(&low, &high, *level), plane);
-            }
-            for (level, plane) in missing_left.iter().zip(left) {
-                S::store(S::or(below(&low, &high, *level), missing), plane);
+    for part in 0..S::PARTS {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let missing = S::load(missing, part);
+            if planes_are_few::<S>(conditions) {
+                for (level, plane) in missing_right.iter().zip(&mut *right) {
+                    S::store(S::below(codes, *level, part), plane, part);
+                }
+                for (level, plane) in missing_left.iter().zip(&mut *left) {
+                    S::store(S::or(S::below(codes, *level, part), missing), plane, part);
+                }
+            } else {
+                let digits = Digits::<S>::new(S::bits(codes, part));
+                for (level, plane) in missing_right.iter().zip(&mut *right) {
+                    S::store(digits.below(*level), plane, part);
+                }
+                for (level, plane) in missing_left.iter().zip(&mut *left) {
+                    S::store(S::or(digits.below(*level), missing), plane, part);
+                }
             }
         }
     }
@@ -173,16 +173,36 @@ fn planes_are_few<S: Simd>(conditions: &Conditions) -> bool {
     conditions.missing_right.len() + conditions.missing_left.len() <= S::FEW_CONDITIONS
 }
 
-/// The rows whose code, of two digits, is below `level`.
-///
-/// # Safety
-///
-/// As of [`evaluate`].
-#[inline(always)]
-unsafe fn below<S: Simd>(low: &Digit<S>, high: &Digit<S>, level: u8) -> S::Bits {
-    let (upper, lower) = (usize::from(level >> 4), usize::from(level & 15));
-    // SAFETY: as the caller promises.
-    unsafe { S::or_and(high.below[upper], high.equal[upper], low.below[lower]) }
+/// Codes as two hexadecimal digits.
+struct Digits<S: Simd> {
+    low: Digit<S>,
+    high: Digit<S>,
+}
+
+impl<S: Simd> Digits<S> {
+    /// The digits with the given bits, from the lowest to the highest.
+    ///
+    /// # Safety
+    ///
+    /// As of [`evaluate`].
+    #[inline(always)]
+    unsafe fn new(bits: [S::Bits; 8]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bits;
+        // SAFETY: as the caller promises.
+        unsafe { Self { low: Digit::new([a, b, c, d]), high: Digit::new([e, f, g, h]) } }
+    }
+
+    /// The rows whose code is below `level`.
+    ///
+    /// # Safety
+    ///
+    /// As of [`evaluate`].
+    #[inline(always)]
+    unsafe fn below(&self, level: u8) -> S::Bits {
+        let (high, low) = (usize::from(level >> 4), usize::from(level & 15));
+        // SAFETY: as the caller promises.
+        unsafe { S::or_and(self.high.below[high], self.high.equal[high], self.low.below[low]) }
+    }
 }
 
 /// Of a hexadecimal digit of the codes, the rows where it is, or is below, each of its 16 values.
@@ -246,14 +266,14 @@ unsafe fn add_tree<S: Simd>(
     // SAFETY: as the caller promises; the tree has as many levels as are asked for.
     unsafe {
         match depth {
-            1 => S::add_leaves::<1>(&tree.path::<S, 1>(), leaves, sums),
-            2 => S::add_leaves::<2>(&tree.path::<S, 2>(), leaves, sums),
-            3 => S::add_leaves::<3>(&tree.path::<S, 3>(), leaves, sums),
-            4 => S::add_leaves::<4>(&tree.path::<S, 4>(), leaves, sums),
-            5 => S::add_leaves::<5>(&tree.path::<S, 5>(), leaves, sums),
-            6 => S::add_leaves::<6>(&tree.path::<S, 6>(), leaves, sums),
-            7 => S::add_leaves::<7>(&tree.path::<S, 7>(), leaves, sums),
-            _ => S::add_leaves::<8>(&tree.path::<S, 8>(), leaves, sums),
+            1 => tree.add::<S, 1>(leaves, sums),
+            2 => tree.add::<S, 2>(leaves, sums),
+            3 => tree.add::<S, 3>(leaves, sums),
+            4 => tree.add::<S, 4>(leaves, sums),
+            5 => tree.add::<S, 5>(leaves, sums),
+            6 => tree.add::<S, 6>(leaves, sums),
+            7 => tree.add::<S, 7>(leaves, sums),
+            _ => tree.add::<S, 8>(leaves, sums),
         }
     }
 }
@@ -272,11 +292,11 @@ macro_rules! pick {
             ///
             /// As of [`evaluate`]; `path` holds at least `level` decisions, and the nodes are there.
             #[inline(always)]
-            unsafe fn $name<S: Simd>(&self, first: usize, path: &[S::Bits; 8], level: usize) -> S::Bits {
+            unsafe fn $name<S: Simd>(&self, first: usize, path: &[S::Bits; 8], level: usize, part: usize) -> S::Bits {
                 // SAFETY: as the caller promises.
                 unsafe {
-                    let left = self.$half::<S>(first, path, level);
-                    let right = self.$half::<S>(first + (1 << ($count - 1)), path, level);
+                    let left = self.$half::<S>(first, path, level, part);
+                    let right = self.$half::<S>(first + (1 << ($count - 1)), path, level, part);
                     S::select(path[level - $count], left, right)
                 }
             }
@@ -285,37 +305,50 @@ macro_rules! pick {
 }
 
 impl Nodes<'_> {
-    /// The decisions of all rows, from the root down.
+    /// Adds the tree's leaves to the sums.
     ///
     /// # Safety
     ///
     /// As of [`evaluate`]; the tree must have `D` levels.
     #[inline(always)]
-    unsafe fn path<S: Simd, const D: usize>(&self) -> [S::Bits; 8] {
+    unsafe fn add<S: Simd, const D: usize>(&self, leaves: &[Line], sums: &mut Sums) {
+        for part in 0..S::PARTS {
+            // SAFETY: as the caller promises.
+            unsafe { S::add_leaves::<D>(&self.path::<S, D>(part), leaves, sums, part) }
+        }
+    }
+
+    /// The decisions of a part's rows, from the root down.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Self::add`].
+    #[inline(always)]
+    unsafe fn path<S: Simd, const D: usize>(&self, part: usize) -> [S::Bits; 8] {
         // SAFETY: as the caller promises.
         unsafe {
             let mut path = [S::none(); 8];
-            path[0] = self.pick_0::<S>(0, &path, 0);
+            path[0] = self.pick_0::<S>(0, &path, 0, part);
             if D > 1 {
-                path[1] = self.pick_1::<S>(1, &path, 1);
+                path[1] = self.pick_1::<S>(1, &path, 1, part);
             }
             if D > 2 {
-                path[2] = self.pick_2::<S>(3, &path, 2);
+                path[2] = self.pick_2::<S>(3, &path, 2, part);
             }
             if D > 3 {
-                path[3] = self.pick_3::<S>(7, &path, 3);
+                path[3] = self.pick_3::<S>(7, &path, 3, part);
             }
             if D > 4 {
-                path[4] = self.pick_4::<S>(15, &path, 4);
+                path[4] = self.pick_4::<S>(15, &path, 4, part);
             }
             if D > 5 {
-                path[5] = self.pick_5::<S>(31, &path, 5);
+                path[5] = self.pick_5::<S>(31, &path, 5, part);
             }
             if D > 6 {
-                path[6] = self.pick_6::<S>(63, &path, 6);
+                path[6] = self.pick_6::<S>(63, &path, 6, part);
             }
             if D > 7 {
-                path[7] = self.pick_7::<S>(127, &path, 7);
+                path[7] = self.pick_7::<S>(127, &path, 7, part);
             }
             path
         }
@@ -325,9 +358,9 @@ impl Nodes<'_> {
     ///
     /// As of [`evaluate`]; the node is there.
     #[inline(always)]
-    unsafe fn pick_0<S: Simd>(&self, node: usize, _: &[S::Bits; 8], _: usize) -> S::Bits {
+    unsafe fn pick_0<S: Simd>(&self, node: usize, _: &[S::Bits; 8], _: usize, part: usize) -> S::Bits {
         // SAFETY: the node is there, as the caller promises; compilation numbers no plane that is not there.
-        unsafe { S::load(&*self.planes.as_ptr().byte_add(*self.nodes.get_unchecked(node) as usize)) }
+        unsafe { S::load(&*self.planes.as_ptr().byte_add(*self.nodes.get_unchecked(node) as usize), part) }
     }
 
     pick! {

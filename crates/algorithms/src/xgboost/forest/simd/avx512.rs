@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use datafusion_ml_core::Features;
 
-use super::{BLOCK, Codes, Line, Plane, Simd, Sums, push_words};
+use super::{BLOCK, Codes, Line, Plane, Simd, Sums, push_bytes, push_words};
 use crate::xgboost::forest::Forest;
 use crate::xgboost::forest::cutter::{Buckets, Bytes, Cutter, Search};
 use crate::xgboost::forest::evaluate::{Scratch, evaluate as evaluate_with};
@@ -30,17 +30,9 @@ pub(super) fn evaluate(
     unsafe { evaluate_with::<Avx512>(forest, base, features, scratch, margins) }
 }
 
-/// Up to 64 leaves are kept in registers as they are. Larger tables are looked up byte by byte: the first bytes of all
-/// leaves, then the second ones, ...
-pub(super) fn push_leaves(leaves: &[f32], lines: &mut Vec<Line>) {
-    if leaves.len() <= 64 {
-        return push_words(leaves.len(), |index| leaves[index].to_bits(), lines);
-    }
-    for byte in 0..4 {
-        let byte_of = |index: usize| leaves[index].to_le_bytes()[byte];
-        let word = |word: usize| u32::from_le_bytes(std::array::from_fn(|i| byte_of(4 * word + i)));
-        push_words(leaves.len() / 4, word, lines);
-    }
+/// Up to 64 leaves are kept in registers as they are; larger tables are looked up byte by byte.
+pub(super) fn push_leaves(leaves: &[u32], lines: &mut Vec<Line>) {
+    if leaves.len() <= 64 { push_words(leaves, lines) } else { push_bytes(leaves, 64, lines) }
 }
 
 /// The instruction set.
@@ -49,15 +41,17 @@ struct Avx512;
 impl Simd for Avx512 {
     type Bits = __m512i;
 
+    const PARTS: usize = 1;
+
     const FEW_CONDITIONS: usize = 12;
 
     #[inline(always)]
-    unsafe fn load(plane: &Plane) -> __m512i {
+    unsafe fn load(plane: &Plane, _: usize) -> __m512i {
         unsafe { _mm512_load_si512((&raw const *plane).cast()) }
     }
 
     #[inline(always)]
-    unsafe fn store(bits: __m512i, plane: &mut Plane) {
+    unsafe fn store(bits: __m512i, plane: &mut Plane, _: usize) {
         unsafe { _mm512_store_si512((&raw mut *plane).cast(), bits) }
     }
 
@@ -109,17 +103,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn below(codes: &Codes, level: u8) -> __m512i {
-        unsafe { Self::load(&below(codes, level)) }
+    unsafe fn below(codes: &Codes, level: u8, _: usize) -> __m512i {
+        unsafe { Self::load(&below(codes, level), 0) }
     }
 
     #[inline(always)]
-    unsafe fn bits(codes: &Codes) -> [__m512i; 8] {
+    unsafe fn bits(codes: &Codes, _: usize) -> [__m512i; 8] {
         unsafe { bits(codes) }
     }
 
     #[inline(always)]
-    unsafe fn add_leaves<const D: usize>(path: &[__m512i; 8], leaves: &[Line], sums: &mut Sums) {
+    unsafe fn add_leaves<const D: usize>(path: &[__m512i; 8], leaves: &[Line], sums: &mut Sums, _: usize) {
         unsafe { add_leaves::<D>(path, leaves, sums) }
     }
 

@@ -1,6 +1,8 @@
 //! The instruction sets that a forest is evaluated with. All give the same margins, to the bit.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -36,17 +38,20 @@ pub(super) struct Line([u32; 16]);
 ///
 /// The CPU must have the instruction set, and the functions must be inlined where it is enabled.
 pub(super) trait Simd {
-    /// A plane in registers.
+    /// As much of a plane as a register holds.
     type Bits: Copy;
+
+    /// How many registers make a plane.
+    const PARTS: usize;
 
     /// Up to so many conditions on a column of codes are compared one by one.
     const FEW_CONDITIONS: usize;
 
-    /// Reads a plane.
-    unsafe fn load(plane: &Plane) -> Self::Bits;
+    /// Reads a part of a plane.
+    unsafe fn load(plane: &Plane, part: usize) -> Self::Bits;
 
-    /// Writes a plane.
-    unsafe fn store(bits: Self::Bits, plane: &mut Plane);
+    /// Writes a part of a plane.
+    unsafe fn store(bits: Self::Bits, plane: &mut Plane, part: usize);
 
     /// `a & b`.
     unsafe fn and(a: Self::Bits, b: Self::Bits) -> Self::Bits;
@@ -75,14 +80,15 @@ pub(super) trait Simd {
     /// The codes of values, and which of them are missing; the code of these is 255.
     unsafe fn code(cutter: &Cutter, values: &[f32; BLOCK], codes: &mut Codes, missing: &mut Plane);
 
-    /// The rows whose code is below `level`.
-    unsafe fn below(codes: &Codes, level: u8) -> Self::Bits;
+    /// The rows of a part whose code is below `level`.
+    unsafe fn below(codes: &Codes, level: u8, part: usize) -> Self::Bits;
 
-    /// The bits of the codes, from the lowest to the highest.
-    unsafe fn bits(codes: &Codes) -> [Self::Bits; 8];
+    /// The bits of the codes of a part, from the lowest to the highest.
+    unsafe fn bits(codes: &Codes, part: usize) -> [Self::Bits; 8];
 
-    /// Adds to every row's sum the leaf that its decisions lead to. `path[..D]` are the decisions from the root down.
-    unsafe fn add_leaves<const D: usize>(path: &[Self::Bits; 8], leaves: &[Line], sums: &mut Sums);
+    /// Adds to the sums of a part's rows the leaves that their decisions lead to. `path[..D]` are the decisions from the
+    /// root down.
+    unsafe fn add_leaves<const D: usize>(path: &[Self::Bits; 8], leaves: &[Line], sums: &mut Sums, part: usize);
 
     /// Where a row's sum is.
     fn position(row: usize) -> usize;
@@ -110,7 +116,7 @@ impl InstructionSet {
             if avx512::is_available() {
                 available.push(Self::Avx512);
             }
-            if is_x86_feature_detected!("avx2") {
+            if avx2::is_available() {
                 available.push(Self::Avx2);
             }
         }
@@ -123,21 +129,39 @@ impl InstructionSet {
         Self::available()[0]
     }
 
-    /// The bytes at the end of a table of leaves: a whole number of lines.
+    /// Appends a table of the leaves of all paths, in whole lines.
     pub(super) fn push_leaves(self, leaves: &[f32], lines: &mut Vec<Line>) {
+        let leaves: Vec<u32> = leaves.iter().map(|leaf| leaf.to_bits()).collect();
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => avx512::push_leaves(leaves, lines),
-            _ => portable::push_leaves(leaves, lines),
+            Self::Avx512 => avx512::push_leaves(&leaves, lines),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::push_leaves(&leaves, lines),
+            Self::Portable => push_words(&leaves, lines),
         }
     }
 }
 
-/// Appends to `lines` the words that `word` gives for `0..count`, and zeros up to the end of the last line.
-fn push_words(count: usize, word: impl Fn(usize) -> u32, lines: &mut Vec<Line>) {
-    for start in (0..count).step_by(16) {
-        lines.push(Line(std::array::from_fn(|i| if start + i < count { word(start + i) } else { 0 })));
+/// Words in their order.
+fn push_words(words: &[u32], lines: &mut Vec<Line>) {
+    lines.extend(words.chunks(16).map(|words| {
+        let mut line = Line([0; 16]);
+        line.0[..words.len()].copy_from_slice(words);
+        line
+    }));
+}
+
+/// Words as bytes: the first bytes of all words, then the second ones, ... Each kind fills whole pieces of `size` bytes,
+/// and all together whole lines.
+#[cfg(target_arch = "x86_64")]
+fn push_bytes(words: &[u32], size: usize, lines: &mut Vec<Line>) {
+    let mut bytes = Vec::new();
+    for byte in 0..4 {
+        bytes.extend(words.iter().map(|word| word.to_le_bytes()[byte]));
+        bytes.resize(bytes.len().next_multiple_of(size), 0);
     }
+    let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+    push_words(&words, lines);
 }
 
 /// The margins of all rows, by [`Forest::margins`].
@@ -154,18 +178,10 @@ pub(super) fn evaluate(
         InstructionSet::Avx512 => unsafe { avx512::evaluate(forest, base, features, scratch, margins) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => unsafe { evaluate_avx2(forest, base, features, scratch, margins) },
+        InstructionSet::Avx2 => unsafe { avx2::evaluate(forest, base, features, scratch, margins) },
         // SAFETY: needs no special instructions.
         InstructionSet::Portable => unsafe {
             evaluate_with::<portable::Portable>(forest, base, features, scratch, margins);
         },
     }
-}
-
-/// The portable code, compiled for AVX2.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn evaluate_avx2(forest: &Forest, base: &[f32], features: &Features, scratch: &mut Scratch, margins: &mut [Vec<f32>]) {
-    // SAFETY: AVX2 is enabled here.
-    unsafe { evaluate_with::<portable::Portable>(forest, base, features, scratch, margins) }
 }

@@ -1,17 +1,15 @@
 //! Plain Rust over 64-bit words, for the compiler to vectorise.
 
-use super::{BLOCK, Codes, Line, Plane, Simd, Sums, push_words};
+use super::{BLOCK, Codes, Line, Plane, Simd, Sums};
 use crate::xgboost::forest::cutter::{Cutter, Search};
 
 /// No instructions in particular.
 pub(super) struct Portable;
 
-type Words = [u64; BLOCK / 64];
+type Words = [u64; WORDS];
 
-/// The leaves in their order.
-pub(super) fn push_leaves(leaves: &[f32], lines: &mut Vec<Line>) {
-    push_words(leaves.len(), |index| leaves[index].to_bits(), lines);
-}
+/// Words of a part: 128 rows, as many as the registers of any CPU of today hold.
+const WORDS: usize = 2;
 
 #[inline(always)]
 fn zip(a: Words, b: Words, operation: impl Fn(u64, u64) -> u64) -> Words {
@@ -34,16 +32,18 @@ fn transpose(mut matrix: u64) -> u64 {
 impl Simd for Portable {
     type Bits = Words;
 
+    const PARTS: usize = BLOCK / 64 / WORDS;
+
     const FEW_CONDITIONS: usize = 0;
 
     #[inline(always)]
-    unsafe fn load(plane: &Plane) -> Words {
-        plane.0
+    unsafe fn load(plane: &Plane, part: usize) -> Words {
+        plane.0.as_chunks().0[part]
     }
 
     #[inline(always)]
-    unsafe fn store(bits: Words, plane: &mut Plane) {
-        plane.0 = bits;
+    unsafe fn store(bits: Words, plane: &mut Plane, part: usize) {
+        plane.0.as_chunks_mut().0[part] = bits;
     }
 
     #[inline(always)]
@@ -73,7 +73,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn none() -> Words {
-        [0; BLOCK / 64]
+        [0; WORDS]
     }
 
     #[inline(always)]
@@ -128,38 +128,40 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn below(codes: &Codes, level: u8) -> Words {
+    unsafe fn below(codes: &Codes, level: u8, part: usize) -> Words {
+        let codes = &codes.0.as_chunks::<{ 64 * WORDS }>().0[part];
         std::array::from_fn(|word| {
-            let codes = codes.0[word * 64..][..64].iter().enumerate();
+            let codes = codes.as_chunks::<64>().0[word].iter().enumerate();
             codes.fold(0, |bits, (row, code)| bits | (u64::from(*code < level) << row))
         })
     }
 
     #[inline(always)]
-    unsafe fn bits(codes: &Codes) -> [Words; 8] {
-        let mut bits = [[0u8; 64]; 8];
-        for (byte, codes) in codes.0.as_chunks::<8>().0.iter().enumerate() {
+    unsafe fn bits(codes: &Codes, part: usize) -> [Words; 8] {
+        let mut bits = [[0; WORDS]; 8];
+        let groups = codes.0.as_chunks::<{ 64 * WORDS }>().0[part].as_chunks::<8>().0;
+        for (group, codes) in groups.iter().enumerate() {
             let of_rows = transpose(u64::from_le_bytes(*codes)).to_le_bytes();
             for (bits, of_rows) in bits.iter_mut().zip(of_rows) {
-                bits[byte] = of_rows;
+                bits[group / 8] |= u64::from(of_rows) << (group % 8 * 8);
             }
         }
-        bits.map(|bytes| std::array::from_fn(|word| u64::from_le_bytes(bytes.as_chunks::<8>().0[word])))
+        bits
     }
 
     #[inline(always)]
-    unsafe fn add_leaves<const D: usize>(path: &[Words; 8], leaves: &[Line], sums: &mut Sums) {
+    unsafe fn add_leaves<const D: usize>(path: &[Words; 8], leaves: &[Line], sums: &mut Sums, part: usize) {
         let leaves = &leaves[..(1usize << D).div_ceil(16)];
-        let leaf = |path: usize| f32::from_bits(leaves[path / 16].0[path % 16]);
-        for (group, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let sums = sums.0.as_chunks_mut::<{ 64 * WORDS }>().0[part].as_chunks_mut::<8>().0;
+        for (group, sums) in sums.iter_mut().enumerate() {
             let (word, shift) = (group / 8, group % 8 * 8);
             let mut decisions = 0;
             for (level, bits) in path[..D].iter().enumerate() {
                 decisions |= (bits[word] >> shift & 0xFF) << (8 * (D - 1 - level));
             }
-            let paths = transpose(decisions).to_le_bytes();
-            for (sum, path) in sums.iter_mut().zip(paths) {
-                *sum += leaf(usize::from(path) & ((1 << D) - 1));
+            for (sum, path) in sums.iter_mut().zip(transpose(decisions).to_le_bytes()) {
+                let path = usize::from(path) & ((1 << D) - 1);
+                *sum += f32::from_bits(leaves[path / 16].0[path % 16]);
             }
         }
     }
