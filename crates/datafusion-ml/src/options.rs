@@ -24,7 +24,7 @@ config_namespace! {
         pub refit_max_rows: usize, default = 200_000
 
         /// How many bytes of training rows are held in memory; what is beyond is spilled to disk.
-        pub training_buffer_bytes: usize, default = 64 * 1024 * 1024
+        pub training_buffer_bytes: usize, default = 32 * 1024 * 1024
 
         /// Where a plain bucket name in SETTINGS (S3_BUCKET 'name') is looked for: '<bucket_root><name>'. Set it to
         /// 's3://' to mean S3 buckets; empty means the folder 'buckets/<name>' of the model store.
