@@ -4,7 +4,7 @@ use datafusion_ml_core::{FeatureColumn, Features};
 
 use super::compile::{Conditions, Program, StepTree, num_nodes};
 use super::simd::{Codes, Line, Plane, Simd, Sums};
-use super::{BLOCK, Forest};
+use super::{BLOCK, Forest, MAX_DEPTH};
 
 /// Memory for the values between features and margins of a block.
 #[derive(Debug, Default)]
@@ -273,7 +273,8 @@ unsafe fn add_tree<S: Simd>(
             5 => tree.add::<S, 5>(leaves, sums),
             6 => tree.add::<S, 6>(leaves, sums),
             7 => tree.add::<S, 7>(leaves, sums),
-            _ => tree.add::<S, 8>(leaves, sums),
+            8 => tree.add::<S, 8>(leaves, sums),
+            _ => tree.add_deep::<S>(depth, leaves, sums),
         }
     }
 }
@@ -315,6 +316,57 @@ impl Nodes<'_> {
         for part in 0..S::PARTS {
             // SAFETY: as the caller promises.
             unsafe { S::add_leaves::<D>(&self.path::<S, D>(part), leaves, sums, part) }
+        }
+    }
+
+    /// Adds the leaves of a tree of more than eight levels to the sums.
+    ///
+    /// # Safety
+    ///
+    /// As of [`evaluate`]; the tree must have that depth.
+    #[inline(always)]
+    unsafe fn add_deep<S: Simd>(&self, depth: usize, leaves: &[Line], sums: &mut Sums) {
+        for part in 0..S::PARTS {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let mut path = [S::none(); MAX_DEPTH];
+                path[..8].copy_from_slice(&self.path::<S, 8>(part));
+                for level in 8..depth {
+                    path[level] = self.pick_many::<S>(&path, level, part);
+                }
+                let (mut upper, mut lower) = ([S::none(); 8], [S::none(); 8]);
+                upper[16 - depth..].copy_from_slice(&path[..depth - 8]);
+                lower.copy_from_slice(&path[depth - 8..depth]);
+                S::add_deep_leaves(&upper, &lower, leaves, sums, part);
+            }
+        }
+    }
+
+    /// Picks among the planes of a level below the eighth.
+    ///
+    /// # Safety
+    ///
+    /// As of [`evaluate`]; `path` holds at least `level` decisions, and the nodes are there.
+    #[inline(always)]
+    unsafe fn pick_many<S: Simd>(&self, path: &[S::Bits; MAX_DEPTH], level: usize, part: usize) -> S::Bits {
+        // SAFETY: as the caller promises.
+        unsafe {
+            // First by the last seven decisions, 128 planes at a time ...
+            let mut last = [S::none(); 8];
+            last[..7].copy_from_slice(&path[level - 7..level]);
+            let mut picked = [S::none(); 1 << (MAX_DEPTH - 8)];
+            let mut count = 1 << (level - 7);
+            for (index, picked) in picked[..count].iter_mut().enumerate() {
+                *picked = self.pick_7::<S>(num_nodes(level) + 128 * index, &last, 7, part);
+            }
+            // ... then by the others.
+            for decision in path[..level - 7].iter().rev() {
+                count /= 2;
+                for index in 0..count {
+                    picked[index] = S::select(*decision, picked[2 * index], picked[2 * index + 1]);
+                }
+            }
+            picked[0]
         }
     }
 

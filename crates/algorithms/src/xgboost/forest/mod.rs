@@ -33,8 +33,8 @@ use walk::Walk;
 
 /// Rows that are evaluated at once.
 const BLOCK: usize = 512;
-/// Deeper trees have too many paths to try them all.
-const MAX_DEPTH: usize = 8;
+/// Deeper trees have so many paths that trying them all is no quicker than walking.
+const MAX_DEPTH: usize = 12;
 
 /// An ensemble of trees, compiled for evaluation.
 #[derive(Debug)]

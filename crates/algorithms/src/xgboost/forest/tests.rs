@@ -110,7 +110,7 @@ fn random_ensembles_are_evaluated_as_they_are_walked() {
             3 => Values::Grid(3000),
             _ => Values::Skewed,
         };
-        let (depth, stop) = (round % 11, [0.0, 0.1, 0.3][round % 3]);
+        let (depth, stop) = (round % 15, [0.0, 0.1, 0.3][round % 3]);
         let (num_features, num_outputs) = (rng.random_range(1..6), rng.random_range(1..4));
         let trees: Vec<Tree> = (0..rng.random_range(1..40))
             .map(|index| tree(&mut rng, (depth, stop), values, num_features, index % num_outputs))
@@ -138,7 +138,7 @@ fn random_ensembles_are_evaluated_as_they_are_walked() {
 #[test]
 fn trees_of_all_depths_in_one_ensemble_are_added_in_their_order() {
     let mut rng = ChaCha8Rng::seed_from_u64(8);
-    let trees: Vec<Tree> = (0..30).map(|index| tree(&mut rng, (index % 12, 0.05), Values::Grid(400), 3, 0)).collect();
+    let trees: Vec<Tree> = (0..30).map(|index| tree(&mut rng, (index % 15, 0.05), Values::Grid(400), 3, 0)).collect();
     let columns = (0..3).map(|_| {
         let column: Vec<f32> = (0..2000).map(|_| Values::Grid(400).draw(&mut rng)).collect();
         FeatureColumn::F32(column.into())

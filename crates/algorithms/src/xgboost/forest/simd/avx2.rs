@@ -114,6 +114,17 @@ impl Simd for Avx2 {
         unsafe { add_leaves::<D>(path, leaves, sums, part) }
     }
 
+    #[inline(always)]
+    unsafe fn add_deep_leaves(
+        upper: &[__m256i; 8],
+        lower: &[__m256i; 8],
+        leaves: &[Line],
+        sums: &mut Sums,
+        part: usize,
+    ) {
+        unsafe { add_deep_leaves(upper, lower, leaves, sums, part) }
+    }
+
     /// [`paths`] keeps rows apart by 128, and [`add_leaves`] by four.
     fn position(row: usize) -> usize {
         let (part, lane, vector, four, word) = (row / 256, row / 128 % 2, row / 16 % 8, row / 4 % 4, row % 4);
@@ -276,12 +287,9 @@ fn bits(codes: &Codes, part: usize) -> [__m256i; 8] {
 fn add_leaves<const D: usize>(path: &[__m256i; 8], leaves: &[Line], sums: &mut Sums, part: usize) {
     let sums = sums.0.as_chunks_mut::<32>().0[part * 8..][..8].iter_mut();
     for (paths, sums) in paths::<D>(path).into_iter().zip(sums) {
-        let leaves = if D <= 7 { small_leaves::<D>(paths, leaves) } else { large_leaves(paths, leaves) };
-        for (leaves, sums) in leaves.into_iter().zip(sums.as_chunks_mut::<8>().0) {
-            let sum = _mm256_add_ps(load_values(sums), _mm256_castsi256_ps(leaves));
-            // SAFETY: 8 sums are written.
-            unsafe { _mm256_storeu_ps(sums.as_mut_ptr(), sum) }
-        }
+        let leaves =
+            if D <= 7 { small_leaves::<D>(paths, leaves) } else { gather(paths, _mm256_setzero_si256(), leaves) };
+        add(leaves, sums);
     }
 }
 
@@ -368,17 +376,37 @@ fn small_leaves<const D: usize>(paths: __m256i, leaves: &[Line]) -> [__m256i; 4]
     interleave(a, b, c, d)
 }
 
-/// The leaves of 32 paths out of 256 leaves, in the order of [`small_leaves`].
+/// The leaves of 32 paths with the given lower and upper bytes, in the order of [`small_leaves`].
 #[inline]
 #[target_feature(enable = "avx2")]
-fn large_leaves(paths: __m256i, leaves: &[Line]) -> [__m256i; 4] {
-    let leaves = &leaves[..16];
+fn gather(lower: __m256i, upper: __m256i, leaves: &[Line]) -> [__m256i; 4] {
     let zero = _mm256_setzero_si256();
-    let indices = interleave(paths, zero, zero, zero);
+    let paths = interleave(lower, upper, zero, zero);
     let mut found = [zero; 4];
-    for (found, indices) in found.iter_mut().zip(indices) {
-        // SAFETY: indices are bytes, and there are 256 leaves.
-        *found = unsafe { _mm256_i32gather_epi32::<4>(leaves.as_ptr().cast(), indices) };
+    for (found, paths) in found.iter_mut().zip(paths) {
+        // SAFETY: there is a leaf for every path.
+        *found = unsafe { _mm256_i32gather_epi32::<4>(leaves.as_ptr().cast(), paths) };
     }
     found
+}
+
+/// See [`Simd::add_deep_leaves`].
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_deep_leaves(upper: &[__m256i; 8], lower: &[__m256i; 8], leaves: &[Line], sums: &mut Sums, part: usize) {
+    let paths = paths::<8>(lower).into_iter().zip(paths::<8>(upper));
+    for ((lower, upper), sums) in paths.zip(&mut sums.0.as_chunks_mut::<32>().0[part * 8..][..8]) {
+        add(gather(lower, upper, leaves), sums);
+    }
+}
+
+/// Adds leaves to the sums of 32 rows.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add(leaves: [__m256i; 4], sums: &mut [f32; 32]) {
+    for (leaves, sums) in leaves.into_iter().zip(sums.as_chunks_mut::<8>().0) {
+        let sum = _mm256_add_ps(load_values(sums), _mm256_castsi256_ps(leaves));
+        // SAFETY: 8 sums are written.
+        unsafe { _mm256_storeu_ps(sums.as_mut_ptr(), sum) }
+    }
 }

@@ -30,9 +30,13 @@ pub(super) fn evaluate(
     unsafe { evaluate_with::<Avx512>(forest, base, features, scratch, margins) }
 }
 
-/// Up to 64 leaves are kept in registers as they are; larger tables are looked up byte by byte.
+/// Up to 64 leaves are kept in registers as they are, up to 256 are looked up byte by byte, and larger tables are read
+/// from memory.
 pub(super) fn push_leaves(leaves: &[u32], lines: &mut Vec<Line>) {
-    if leaves.len() <= 64 { push_words(leaves, lines) } else { push_bytes(leaves, 64, lines) }
+    match leaves.len() {
+        65..=256 => push_bytes(leaves, 64, lines),
+        _ => push_words(leaves, lines),
+    }
 }
 
 /// The instruction set.
@@ -115,6 +119,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn add_leaves<const D: usize>(path: &[__m512i; 8], leaves: &[Line], sums: &mut Sums, _: usize) {
         unsafe { add_leaves::<D>(path, leaves, sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_deep_leaves(upper: &[__m512i; 8], lower: &[__m512i; 8], leaves: &[Line], sums: &mut Sums, _: usize) {
+        unsafe { add_deep_leaves(upper, lower, leaves, sums) }
     }
 
     /// [`paths`] keeps rows apart by 128, and [`small_leaves`] by one.
@@ -504,4 +513,23 @@ fn large_leaves<const D: usize>(paths: __m512i, leaves: &[Line]) -> [__m512; 4] 
         _mm512_castsi512_ps(found[2]),
         _mm512_castsi512_ps(found[3]),
     ]
+}
+
+/// See [`Simd::add_deep_leaves`].
+#[inline]
+#[target_feature(enable = "avx512vbmi,gfni")]
+fn add_deep_leaves(upper: &[__m512i; 8], lower: &[__m512i; 8], leaves: &[Line], sums: &mut Sums) {
+    let zero = _mm512_setzero_si512();
+    let columns = load_codes(&TRANSPOSED_FOURS);
+    let paths = paths::<8>(lower).into_iter().zip(paths::<8>(upper));
+    for ((lower, upper), sums) in paths.zip(sums.0.as_chunks_mut::<64>().0) {
+        let (lower, upper) = (_mm512_shuffle_epi8(lower, columns), _mm512_shuffle_epi8(upper, columns));
+        for (path, sums) in interleave(lower, upper, zero, zero).into_iter().zip(sums.as_chunks_mut::<16>().0) {
+            // SAFETY: there is a leaf for every path; 16 sums are read and written.
+            unsafe {
+                let leaves = _mm512_i32gather_ps::<4>(path, leaves.as_ptr().cast());
+                _mm512_storeu_ps(sums.as_mut_ptr(), _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), leaves));
+            }
+        }
+    }
 }

@@ -90,6 +90,16 @@ pub(super) trait Simd {
     /// root down.
     unsafe fn add_leaves<const D: usize>(path: &[Self::Bits; 8], leaves: &[Line], sums: &mut Sums, part: usize);
 
+    /// As [`Self::add_leaves`], of a tree deeper than 8: `upper` and `lower` are the decisions above the last eight, and
+    /// these; those that are not there are [`Self::none`] and come first.
+    unsafe fn add_deep_leaves(
+        upper: &[Self::Bits; 8],
+        lower: &[Self::Bits; 8],
+        leaves: &[Line],
+        sums: &mut Sums,
+        part: usize,
+    );
+
     /// Where a row's sum is.
     fn position(row: usize) -> usize;
 }

@@ -29,6 +29,17 @@ fn transpose(mut matrix: u64) -> u64 {
     matrix
 }
 
+/// The paths of a group of eight rows.
+#[inline(always)]
+fn paths<const D: usize>(path: &[Words; 8], group: usize) -> [u8; 8] {
+    let (word, shift) = (group / 8, group % 8 * 8);
+    let mut decisions = 0;
+    for (level, bits) in path[..D].iter().enumerate() {
+        decisions |= (bits[word] >> shift & 0xFF) << (8 * (D - 1 - level));
+    }
+    transpose(decisions).to_le_bytes()
+}
+
 impl Simd for Portable {
     type Bits = Words;
 
@@ -154,13 +165,20 @@ impl Simd for Portable {
         let leaves = &leaves[..(1usize << D).div_ceil(16)];
         let sums = sums.0.as_chunks_mut::<{ 64 * WORDS }>().0[part].as_chunks_mut::<8>().0;
         for (group, sums) in sums.iter_mut().enumerate() {
-            let (word, shift) = (group / 8, group % 8 * 8);
-            let mut decisions = 0;
-            for (level, bits) in path[..D].iter().enumerate() {
-                decisions |= (bits[word] >> shift & 0xFF) << (8 * (D - 1 - level));
-            }
-            for (sum, path) in sums.iter_mut().zip(transpose(decisions).to_le_bytes()) {
+            for (sum, path) in sums.iter_mut().zip(paths::<D>(path, group)) {
                 let path = usize::from(path) & ((1 << D) - 1);
+                *sum += f32::from_bits(leaves[path / 16].0[path % 16]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_deep_leaves(upper: &[Words; 8], lower: &[Words; 8], leaves: &[Line], sums: &mut Sums, part: usize) {
+        let sums = sums.0.as_chunks_mut::<{ 64 * WORDS }>().0[part].as_chunks_mut::<8>().0;
+        for (group, sums) in sums.iter_mut().enumerate() {
+            let (upper, lower) = (paths::<8>(upper, group), paths::<8>(lower, group));
+            for ((sum, upper), lower) in sums.iter_mut().zip(upper).zip(lower) {
+                let path = usize::from(upper) << 8 | usize::from(lower);
                 *sum += f32::from_bits(leaves[path / 16].0[path % 16]);
             }
         }
