@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Builder, ListBuilder, StringBuilder, StructArray};
+use arrow::array::{ArrayRef, Float64Array, ListArray, StringArray, StructArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -121,21 +123,22 @@ impl FittedModel {
             Prediction::Classes(classes) => classes.into_iter().flat_map(one_hot).collect(),
             _ => return Err(Error::internal("a classifier gave neither probabilities nor classes")),
         };
-        let mut probability_lists = ListBuilder::new(Float64Builder::with_capacity(values.len()));
-        let mut label_lists = ListBuilder::new(StringBuilder::new());
-        let mut order: Vec<usize> = Vec::with_capacity(labels.len());
+        let (mut sorted, mut order) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
+        let mut row_order: Vec<u32> = Vec::with_capacity(labels.len());
         for row in values.chunks_exact(labels.len()) {
-            order.clear();
-            order.extend(0..labels.len());
-            order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
-            for class in &order {
-                probability_lists.values().append_value(row[*class]);
-                label_lists.values().append_value(labels[*class]);
-            }
-            probability_lists.append(true);
-            label_lists.append(true);
+            row_order.clear();
+            row_order.extend(0..labels.len() as u32);
+            row_order.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
+            sorted.extend(row_order.iter().map(|class| row[*class as usize]));
+            order.extend_from_slice(&row_order);
         }
-        let arrays: Vec<ArrayRef> = vec![Arc::new(probability_lists.finish()), Arc::new(label_lists.finish())];
+        let labels_sorted = take(&StringArray::from(labels.clone()), &UInt32Array::from(order), None)?;
+        let per_row = |data_type: DataType, items: ArrayRef| -> Result<ArrayRef> {
+            let offsets = OffsetBuffer::from_repeated_length(labels.len(), num_rows);
+            Ok(Arc::new(ListArray::try_new(Arc::new(Field::new_list_field(data_type, true)), offsets, items, None)?))
+        };
+        let probabilities = Arc::new(Float64Array::from(sorted));
+        let arrays = vec![per_row(DataType::Float64, probabilities)?, per_row(DataType::Utf8, labels_sorted)?];
         Ok(Arc::new(StructArray::try_new(probability_fields(), arrays, None)?))
     }
 
