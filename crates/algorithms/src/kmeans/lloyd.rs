@@ -1,12 +1,12 @@
 //! Lloyd's algorithm on a sample and on all rows.
 
-use datafusion_ml_core::{Error, FitContext, FitRequest, Options, Result, TrainingBlock, TrainingData};
+use datafusion_ml_core::{Error, FitContext, FitRequest, Options, Result, TrainingData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::model::{KMeansModel, nearest};
-use super::sample::{SAMPLE_ROWS, Sample, compare, farthest, squared_distance};
-use crate::passes::{axpy, over_blocks};
+use super::model::KMeansModel;
+use super::sample::{SAMPLE_ROWS, Sample, compare, farthest};
+use super::step::Step;
 
 /// The starts of `local_lloyd_num_trials 'auto'`.
 const AUTO_TRIALS: u64 = 5;
@@ -44,18 +44,18 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
             if stopped_early {
                 break;
             }
-            let sums = over_all(data, &centroids, width, context)?;
-            let msd = sums.distance / data.num_rows() as f64;
+            let step = Step::of(data, &centroids, context)?;
+            let msd = step.distance / data.num_rows() as f64;
             context.progress(
                 epoch as f64 / epochs as f64,
                 &format!("epoch {epoch} of {epochs}"),
                 Some(("train:msd", msd)),
             );
-            sums.move_to_means(&mut centroids, width);
-            if last - sums.distance <= tolerance * sums.distance {
+            step.move_to_means(&mut centroids);
+            if last - step.distance <= tolerance * step.distance {
                 break;
             }
-            last = sums.distance;
+            last = step.distance;
         }
     }
     if centroids.iter().any(|coordinate| !coordinate.is_finite()) {
@@ -95,8 +95,7 @@ fn on_sample(
         let mut last = f64::INFINITY;
         let limit = options.integer("local_lloyd_max_iter")?;
         for _ in 0..limit {
-            context.checkpoint()?;
-            let distance = improve(sample, &mut centroids, k);
+            let distance = improve(sample, &mut centroids, context)?;
             if last - distance <= tolerance * distance {
                 last = last.min(distance);
                 break;
@@ -118,78 +117,17 @@ fn on_sample(
 
 /// One iteration on the sample: moves every centroid to the mean of its rows, an empty one to the row that is farthest
 /// from its centroid. Gives the squared distances before the move.
-fn improve(sample: &Sample, centroids: &mut [f64], k: usize) -> f64 {
-    let width = sample.width;
-    let (mut sums, mut counts) = (vec![0.0; k * width], vec![0.0; k]);
-    let mut distances = Vec::with_capacity(sample.len());
-    for index in 0..sample.len() {
-        let row = sample.row(index);
-        let (mut cluster, mut least) = (0, f64::INFINITY);
-        for (candidate, centroid) in centroids.chunks_exact(width).enumerate() {
-            let distance = squared_distance(row, centroid);
-            if distance < least {
-                (cluster, least) = (candidate, distance);
-            }
-        }
-        axpy(1.0, row, &mut sums[cluster * width..(cluster + 1) * width]);
-        counts[cluster] += 1.0;
-        distances.push(least);
-    }
-    let total = distances.iter().sum();
-    for cluster in 0..k {
-        let centroid = &mut centroids[cluster * width..(cluster + 1) * width];
-        if counts[cluster] > 0.0 {
-            let sums = &sums[cluster * width..(cluster + 1) * width];
-            centroid.iter_mut().zip(sums).for_each(|(coordinate, sum)| *coordinate = sum / counts[cluster]);
-        } else {
+fn improve(sample: &Sample, centroids: &mut [f64], context: &dyn FitContext) -> Result<f64> {
+    let before = centroids.to_vec();
+    let step = Step::of(&sample.data, centroids, context)?;
+    let empty = step.move_to_means(centroids);
+    if !empty.is_empty() {
+        let mut distances = sample.squared_distances(&before);
+        for cluster in empty {
             let row = farthest(&distances);
-            centroid.copy_from_slice(sample.row(row));
+            centroids[cluster * sample.width()..(cluster + 1) * sample.width()].copy_from_slice(&sample.row(row));
             distances[row] = 0.0;
         }
     }
-    total
-}
-
-/// What one pass over all rows finds.
-struct Sums {
-    /// Per cluster and feature.
-    features: Vec<f64>,
-    counts: Vec<f64>,
-    distance: f64,
-}
-
-impl Sums {
-    /// Moves every centroid that has rows to their mean.
-    fn move_to_means(&self, centroids: &mut [f64], width: usize) {
-        for (cluster, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
-            let rows = cluster * width..(cluster + 1) * width;
-            for (coordinate, sum) in centroids[rows.clone()].iter_mut().zip(&self.features[rows]) {
-                *coordinate = sum / count;
-            }
-        }
-    }
-}
-
-fn over_all(data: &dyn TrainingData, centroids: &[f64], width: usize, context: &dyn FitContext) -> Result<Sums> {
-    let k = centroids.len() / width;
-    let mut all = Sums { features: vec![0.0; centroids.len()], counts: vec![0.0; k], distance: 0.0 };
-    let of_block = |block: &TrainingBlock| {
-        let mut sums = Sums { features: vec![0.0; centroids.len()], counts: vec![0.0; k], distance: 0.0 };
-        let (clusters, distances) = nearest(&block.features, centroids);
-        sums.distance = distances.iter().sum();
-        clusters.iter().for_each(|cluster| sums.counts[*cluster as usize] += 1.0);
-        let mut buffer = Vec::new();
-        for (feature, column) in block.features.columns().iter().enumerate() {
-            for (value, cluster) in column.f64s(0..clusters.len(), &mut buffer).iter().zip(&clusters) {
-                sums.features[*cluster as usize * width + feature] += value;
-            }
-        }
-        sums
-    };
-    over_blocks(data, context, width * (k + 2), of_block, |block| {
-        axpy(1.0, &block.features, &mut all.features);
-        axpy(1.0, &block.counts, &mut all.counts);
-        all.distance += block.distance;
-    })?;
-    Ok(all)
+    Ok(step.distance)
 }

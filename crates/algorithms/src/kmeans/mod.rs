@@ -27,6 +27,7 @@
 mod lloyd;
 mod model;
 mod sample;
+mod step;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt
 use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, Result};
 use serde_json::{Map, json};
 
-use crate::passes::{tile_height, tiles, values};
+use super::step::nearest;
 
 /// Centroids in encoded units.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,38 +37,6 @@ impl KMeansModel {
             ))),
         }
     }
-}
-
-/// The nearest centroid of every row, the first of those equally near, and the squared distance to it.
-pub(super) fn nearest(features: &Features, centroids: &[f64]) -> (Vec<u32>, Vec<f64>) {
-    let (rows, width) = (features.num_rows(), features.num_features());
-    let (mut clusters, mut least) = (vec![0; rows], vec![f64::INFINITY; rows]);
-    let (mut tile, mut buffer, mut distances) = (Vec::new(), Vec::new(), Vec::new());
-    for range in tiles(rows, tile_height(width)) {
-        let height = range.len();
-        tile.clear();
-        for column in features.columns() {
-            tile.extend_from_slice(values(column, range.clone(), &mut buffer));
-        }
-        for (cluster, centroid) in centroids.chunks_exact(width.max(1)).enumerate() {
-            distances.clear();
-            distances.resize(height, 0.0);
-            for (column, center) in tile.chunks_exact(height).zip(centroid) {
-                for (distance, value) in distances.iter_mut().zip(column) {
-                    *distance += (value - center) * (value - center);
-                }
-            }
-            for ((distance, least), winner) in
-                distances.iter().zip(&mut least[range.clone()]).zip(&mut clusters[range.clone()])
-            {
-                if distance < least {
-                    *least = *distance;
-                    *winner = cluster as u32;
-                }
-            }
-        }
-    }
-    (clusters, least)
 }
 
 impl Model for KMeansModel {

@@ -1,47 +1,15 @@
-//! Standardised features, and their Gram matrix in one pass.
+//! The Gram matrix of standardised features, in one pass.
 
-use std::ops::Range;
+use datafusion_ml_core::{Error, FitContext, Result, TrainingBlock, TrainingData};
 
-use datafusion_ml_core::{Features, FitContext, Result, TrainingBlock, TrainingData};
-
-use crate::passes::{Moments, axpy, dot, over_blocks, tile_height, tiles, values};
-
-/// The map from features to standardised ones, `(x − mean) × factor`. A constant feature becomes 0.
-#[derive(Debug, Clone)]
-pub(super) struct Scale {
-    pub(super) mean: Vec<f64>,
-    pub(super) factor: Vec<f64>,
-}
-
-impl Scale {
-    pub(super) fn new(moments: &Moments) -> Self {
-        let factors = moments.mean.iter().zip(moments.variance()).map(|(mean, variance)| {
-            let deviation = variance.sqrt();
-            // What is smaller than this is rounding.
-            if deviation > 1e-12 * mean.abs() && deviation.is_finite() { deviation.recip() } else { 0.0 }
-        });
-        Self { mean: moments.mean.clone(), factor: factors.collect() }
-    }
-
-    /// The number of features.
-    pub(super) fn len(&self) -> usize {
-        self.mean.len()
-    }
-
-    /// Fills `tile` with the standardised rows, column by column.
-    pub(super) fn fill(&self, features: &Features, rows: Range<usize>, tile: &mut Vec<f64>) {
-        tile.clear();
-        let mut buffer = Vec::new();
-        for (index, column) in features.columns().iter().enumerate() {
-            let (mean, factor) = (self.mean[index], self.factor[index]);
-            tile.extend(values(column, rows.clone(), &mut buffer).iter().map(|value| (value - mean) * factor));
-        }
-    }
-}
+use super::scale::Scale;
+use crate::passes::{Moments, Products, Tile, add_products, axpy, over_blocks};
 
 /// Means of products of standardised features with each other and with the target.
 #[derive(Debug, Clone)]
 pub(super) struct Gram {
+    pub(super) scale: Scale,
+    pub(super) target_mean: f64,
     /// `matrix[i * features + j]`, symmetric.
     pub(super) matrix: Vec<f64>,
     /// Per feature, the target less its mean.
@@ -49,49 +17,74 @@ pub(super) struct Gram {
 }
 
 impl Gram {
-    /// One pass over the rows.
-    pub(super) fn of(
-        data: &dyn TrainingData,
-        scale: &Scale,
-        target_mean: f64,
-        context: &dyn FitContext,
-    ) -> Result<Self> {
-        let features = scale.len();
-        let mut sums = Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features] };
-        let of_block = |block: &TrainingBlock| Self::of_block(block, scale, target_mean);
-        over_blocks(data, context, features * (features + 3) / 2, of_block, |block| {
-            axpy(1.0, &block.matrix, &mut sums.matrix);
-            axpy(1.0, &block.with_target, &mut sums.with_target);
-        })?;
-        let rows = data.num_rows() as f64;
-        sums.matrix.iter_mut().for_each(|sum| *sum /= rows);
-        sums.with_target.iter_mut().for_each(|sum| *sum /= rows);
-        for i in 0..features {
-            for j in 0..i {
-                sums.matrix[i * features + j] = sums.matrix[j * features + i];
+    /// One pass over the rows, of which there is at least one.
+    ///
+    /// Sums products of differences from the means of the first block. These are exact enough: of `n` rows in blocks of
+    /// `b`, the means of the first block are within `sqrt(n / b)` standard deviations from those of all rows, so that
+    /// taking the means of all rows off the sums loses no more than a factor `n / b` of precision.
+    pub(super) fn of(data: &dyn TrainingData, context: &dyn FitContext) -> Result<Self> {
+        let features = data.feature_names().len();
+        let origin = Origin::of(data)?;
+        let width = features + 2;
+        let mut sums = vec![0.0; width * width];
+        context.reserve(8 * sums.len() * (2 + 2 * context.threads()))?;
+        let of_block = |_, block: &TrainingBlock| origin.products(block);
+        over_blocks(data, context, 1 + width * width / 16, of_block, |block| axpy(1.0, &block, &mut sums))?;
+        Ok(origin.gram(&sums))
+    }
+}
+
+/// The means of the first rows, from which differences are taken.
+struct Origin {
+    features: Vec<f64>,
+    target: f64,
+}
+
+impl Origin {
+    fn of(data: &dyn TrainingData) -> Result<Self> {
+        for block in data.blocks() {
+            let block = block?;
+            if block.features.num_rows() > 0 {
+                let target = block.target.iter().sum::<f64>() / block.target.len().max(1) as f64;
+                return Ok(Self { features: Moments::of_block(&block).mean, target });
             }
         }
-        Ok(sums)
+        Err(Error::internal("no rows for a Gram matrix"))
     }
 
-    /// Sums, not means, over the upper triangle.
-    fn of_block(block: &TrainingBlock, scale: &Scale, target_mean: f64) -> Self {
-        let features = scale.len();
-        let mut sums = Self { matrix: vec![0.0; features * features], with_target: vec![0.0; features] };
-        let (mut tile, mut target) = (Vec::new(), Vec::new());
-        for rows in tiles(block.features.num_rows(), tile_height(features)) {
-            target.clear();
-            target.extend(block.target[rows.clone()].iter().map(|y| y - target_mean));
-            let height = rows.len();
-            scale.fill(&block.features, rows, &mut tile);
-            let columns: Vec<&[f64]> = tile.chunks_exact(height).collect();
-            for i in 0..features {
-                sums.with_target[i] += dot(columns[i], &target);
-                for j in i..features {
-                    sums.matrix[i * features + j] += dot(columns[i], columns[j]);
-                }
-            }
+    /// The sums of products of a block's features, target and ones, by rows, of which the upper triangle is filled.
+    fn products(&self, block: &TrainingBlock) -> Vec<f64> {
+        let features = self.features.len();
+        let width = features + 2;
+        let mut sums = vec![0.0; width * width];
+        let mut tile = Tile::new(Tile::height(block.features.num_rows(), width), width);
+        for rows in Tile::ranges(block.features.num_rows(), width) {
+            tile.load(&block.features, rows.clone(), self.features.iter().map(|mean| (*mean, 1.0)));
+            tile.set(features, block.target[rows.clone()].iter().map(|y| y - self.target));
+            tile.set(features + 1, std::iter::repeat_n(1.0, rows.len()));
+            add_products(&tile, &tile, Products::Upper, &mut sums);
         }
         sums
+    }
+
+    /// The matrix, given the sums over all blocks.
+    fn gram(self, sums: &[f64]) -> Gram {
+        let features = self.features.len();
+        let width = features + 2;
+        let sum = |i: usize| sums[i * width + width - 1];
+        let rows = sum(width - 1);
+        let covariance = |i: usize, j: usize| (sums[i.min(j) * width + i.max(j)] - sum(i) * (sum(j) / rows)) / rows;
+        let mean = self.features.iter().enumerate().map(|(i, origin)| origin + sum(i) / rows).collect();
+        let scale = Scale::new(mean, (0..features).map(|i| covariance(i, i).max(0.0)).collect());
+        // A factor of 0 makes a feature 0, even if its products overflow.
+        let scaled = |value: f64, factor: f64| if factor == 0.0 { 0.0 } else { value * factor };
+        let factor = |i: usize, j: usize| scale.factor[i] * scale.factor[j];
+        let entries = (0..features).flat_map(|i| (0..features).map(move |j| (i, j)));
+        Gram {
+            target_mean: self.target + sum(features) / rows,
+            matrix: entries.map(|(i, j)| scaled(covariance(i, j), factor(i, j))).collect(),
+            with_target: (0..features).map(|i| scaled(covariance(i, features), scale.factor[i])).collect(),
+            scale,
+        }
     }
 }

@@ -9,22 +9,30 @@
 //! | `l2` (`wd`) | 0.000001 | ridge penalty |
 //! | `l1` | 0 | lasso penalty; sets coefficients to exactly 0 |
 //! | `epochs` | 200 | the most passes over the rows of an iterative solver |
-//! | `tolerance` | 0.000001 | an iterative solver ends when the loss is about this near its minimum, relatively |
+//! | `tolerance` | 0.000001 | an iterative solver ends when its next step would change margins by less than about this |
 //!
 //! **How.** A regression of up to 1,024 features: one pass for the Gram matrix, then Cholesky, or coordinate descent with a
 //! lasso penalty (Friedman, Hastie, Tibshirani, "Regularization paths for generalized linear models via coordinate descent",
-//! 2010). Everything else: L-BFGS over streamed gradients, preconditioned by the Gram matrix, which bounds the Hessian
-//! (Böhning, "Multinomial logistic regression algorithm", 1992); with a lasso penalty, accelerated proximal gradients (Beck
-//! and Teboulle, "A fast iterative shrinkage-thresholding algorithm", 2009).
+//! 2010). A classification: L-BFGS near to the optimum of a sample of up to 20,000 rows, preconditioned by its Gram matrix,
+//! which bounds the Hessian (Böhning, "Multinomial logistic regression algorithm", 1992); then one pass over all rows for
+//! the Hessian of that point, and L-BFGS preconditioned by it, which takes about five passes; the Hessian is built anew if
+//! it takes more. Of more than 256 weights the Gram matrix stands for the Hessian; of more than 1,024 features nothing. With
+//! a lasso penalty, accelerated proximal gradients (Beck and Teboulle, "A fast iterative shrinkage-thresholding algorithm",
+//! 2009).
 //!
-//! **Cost.** Time: rows × features²/2 for the Gram matrix, then rows × features × classes × 2 for each pass. Memory:
+//! **Cost.** Time: rows × features²/2 for the Gram matrix, as much per pair of classes for the Hessian, and rows × features ×
+//! classes × 2 for each other pass, in vectors of what width the processor has. Memory: a sample, and per thread
 //! features² doubles. **Not done.** Robust losses, class weights, confidence intervals.
 
 mod fit;
 mod gram;
 mod loss;
 mod model;
+mod objective;
+mod precondition;
+mod scale;
 mod solve;
+mod survey;
 
 use std::sync::Arc;
 
@@ -69,7 +77,7 @@ const OPTIONS: &[OptionSpec] = &[
         &[],
         OptionKind::Float(0.0, 1.0),
         Some("0.000001"),
-        "An iterative solver ends when the loss is about this near its minimum, relatively.",
+        "An iterative solver ends when its next step would change margins by less than about this.",
     ),
 ];
 

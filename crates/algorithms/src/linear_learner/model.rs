@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt
 use datafusion_ml_core::{Contributions, Error, Features, Model, Parameters, Prediction, Result, Task};
 use serde_json::{Map, json};
 
-use super::gram::Scale;
 use super::loss::{sigmoid, softmax};
+use super::scale::Scale;
 use crate::passes::{axpy, values};
 
 /// Weights and intercepts in the units of the features.
@@ -89,9 +89,7 @@ impl Model for LinearModel {
                     .flat_map(|row| (0..outputs).map(move |output| (row, output)))
                     .map(|(row, output)| margins[output * rows + row])
                     .collect();
-                values.chunks_exact_mut(outputs.max(1)).for_each(|row| {
-                    softmax(row);
-                });
+                values.chunks_exact_mut(outputs.max(1)).for_each(softmax);
                 Prediction::Probabilities { num_classes: outputs, values }
             }
             _ => Prediction::Values(margins),

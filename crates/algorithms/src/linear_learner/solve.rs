@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use datafusion_ml_core::Result;
 
+use super::objective::Evaluation;
+use super::precondition::Preconditioner;
 use crate::passes::{axpy, dot};
 
 /// A Cholesky factor of a symmetric positive semidefinite matrix plus a ridge. Columns that depend on earlier ones are
@@ -89,48 +91,83 @@ fn shrink(value: f64, by: f64) -> f64 {
     value.signum() * (value.abs() - by).max(0.0)
 }
 
-/// A function with a gradient; every evaluation is a pass over the rows.
-pub(super) type Objective<'a> = dyn FnMut(&[f64]) -> Result<(f64, Vec<f64>)> + 'a;
-
 /// How many steps L-BFGS remembers.
 const MEMORY: usize = 10;
 
-/// Minimises by L-BFGS (Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.5) from `weights`, with
-/// `precondition` in place of the initial inverse Hessian, until the predicted decrease falls below `tolerance` times the
-/// value, or `epochs` evaluations. `go_on` is asked before each step.
+/// Steps shorter than this are lost in rounding.
+const SHORTEST: f64 = 1e-10;
+
+/// When L-BFGS ends.
+pub(super) struct Limits<'a> {
+    /// The most evaluations.
+    pub(super) epochs: usize,
+    /// The length of the last step in the norm of the Hessian.
+    pub(super) tolerance: f64,
+    /// The most that a step may be longer than this times the one before it; infinite for no such limit.
+    pub(super) pace: f64,
+    /// Asked before each step, given the number of evaluations and the value, whether to go on.
+    pub(super) go_on: &'a dyn Fn(usize, f64) -> bool,
+}
+
+/// How L-BFGS ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// At the minimum, or at one of the other limits.
+    Done,
+    /// Too slow after so many evaluations: the Hessian has changed.
+    Slow(usize),
+}
+
+/// Minimises by L-BFGS (Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.5) from `weights`, where the
+/// objective has been evaluated, with a preconditioner in place of the initial inverse Hessian.
+///
+/// The length of a step in the norm of the Hessian is the root of what it is predicted to take off twice the value. Near
+/// the minimum, where differences of values are rounding, steps are accepted by their slope (Hager and Zhang, "A new
+/// conjugate gradient method with guaranteed descent and an efficient line search", 2005, the approximate Wolfe condition).
 pub(super) fn lbfgs(
-    objective: &mut Objective<'_>,
-    precondition: &dyn Fn(&mut [f64]),
+    objective: &mut dyn FnMut(&[f64]) -> Result<Evaluation>,
+    preconditioner: &Preconditioner,
     weights: &mut [f64],
-    epochs: usize,
-    tolerance: f64,
-    go_on: &dyn Fn(usize, f64) -> bool,
-) -> Result<()> {
-    let (mut value, mut gradient) = objective(weights)?;
+    mut at: Evaluation,
+    limits: &Limits<'_>,
+) -> Result<End> {
     let mut evaluations = 1;
+    let mut last_length = f64::INFINITY;
     let mut history: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::new();
-    while evaluations < epochs && go_on(evaluations, value) {
-        let direction = direction(&gradient, &history, precondition);
-        let slope = dot(&gradient, &direction);
-        if slope >= 0.0 || -slope <= 2.0 * tolerance * value.abs().max(1e-12) {
+    let mut last_flat_slope = f64::NEG_INFINITY;
+    while (limits.go_on)(evaluations, at.value) {
+        let direction = direction(&at.gradient, &history, preconditioner);
+        let slope = dot(&at.gradient, &direction);
+        let step_length = (-slope).sqrt();
+        if step_length <= limits.tolerance.max(SHORTEST) {
+            // Too short to be worth an evaluation, and sure to lead nearer.
+            axpy(1.0, &direction, weights);
             break;
         }
+        if slope >= 0.0 || evaluations >= limits.epochs {
+            break;
+        }
+        if step_length > limits.pace * last_length {
+            return Ok(End::Slow(evaluations));
+        }
+        let rounding = 1e-14 * at.value.abs();
         let mut length = 1.0;
-        let (next, next_value, next_gradient) = loop {
+        let (next, next_at) = loop {
             let mut next = weights.to_vec();
             axpy(length, &direction, &mut next);
-            let (next_value, next_gradient) = objective(&next)?;
+            let next_at = objective(&next)?;
             evaluations += 1;
-            if next_value <= value + 1e-4 * length * slope {
-                break (next, next_value, next_gradient);
+            let is_flat = next_at.value <= at.value + rounding && dot(&next_at.gradient, &direction) <= -0.9 * slope;
+            if next_at.value <= at.value + 1e-4 * length * slope || is_flat {
+                break (next, next_at);
             }
             length /= 2.0;
-            if length < 1e-10 || evaluations >= epochs {
-                return Ok(());
+            if length < 1e-10 || evaluations >= limits.epochs {
+                return Ok(End::Done);
             }
         };
         let step: Vec<f64> = next.iter().zip(weights.iter()).map(|(a, b)| a - b).collect();
-        let change: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(a, b)| a - b).collect();
+        let change: Vec<f64> = next_at.gradient.iter().zip(&at.gradient).map(|(a, b)| a - b).collect();
         let curvature = dot(&step, &change);
         if curvature > 0.0 {
             if history.len() == MEMORY {
@@ -139,16 +176,25 @@ pub(super) fn lbfgs(
             history.push_back((step, change, curvature));
         }
         weights.copy_from_slice(&next);
-        (value, gradient) = (next_value, next_gradient);
+        if (next_at.value - at.value).abs() <= rounding {
+            // Among values that are equal but for rounding, slopes must fall, or they are rounding, too.
+            if slope <= last_flat_slope {
+                break;
+            }
+            last_flat_slope = slope;
+        } else {
+            last_length = step_length;
+        }
+        at = next_at;
     }
-    Ok(())
+    Ok(End::Done)
 }
 
 /// The two-loop recursion.
 fn direction(
     gradient: &[f64],
     history: &VecDeque<(Vec<f64>, Vec<f64>, f64)>,
-    precondition: &dyn Fn(&mut [f64]),
+    preconditioner: &Preconditioner,
 ) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|value| -value).collect();
     let mut factors = Vec::with_capacity(history.len());
@@ -157,7 +203,7 @@ fn direction(
         axpy(-factor, change, &mut direction);
         factors.push(factor);
     }
-    precondition(&mut direction);
+    preconditioner.apply(&mut direction);
     for ((step, change, curvature), factor) in history.iter().zip(factors.into_iter().rev()) {
         let correction = dot(change, &direction) / curvature;
         axpy(factor - correction, step, &mut direction);
@@ -168,19 +214,17 @@ fn direction(
 /// Minimises the objective plus `l1` times the absolute weights, but for every `stride`-th (the intercepts), by
 /// accelerated proximal gradients with restarts. `lipschitz` bounds the curvature of the objective.
 pub(super) fn proximal_gradients(
-    objective: &mut Objective<'_>,
+    objective: &mut dyn FnMut(&[f64]) -> Result<Evaluation>,
     weights: &mut [f64],
     (l1, stride): (f64, usize),
     lipschitz: f64,
-    epochs: usize,
-    tolerance: f64,
-    go_on: &dyn Fn(usize, f64) -> bool,
+    limits: &Limits<'_>,
 ) -> Result<()> {
     let mut ahead = weights.to_vec();
     let mut momentum = 1.0f64;
-    for epoch in 1..=epochs {
-        let (value, gradient) = objective(&ahead)?;
-        if !go_on(epoch, value) {
+    for epoch in 1..=limits.epochs {
+        let Evaluation { value, gradient } = objective(&ahead)?;
+        if !(limits.go_on)(epoch, value) {
             break;
         }
         let next: Vec<f64> = ahead
@@ -200,7 +244,7 @@ pub(super) fn proximal_gradients(
         ahead = next;
         axpy(inertia, &step, &mut ahead);
         momentum = next_momentum;
-        if lipschitz * dot(&step, &step) <= tolerance * tolerance * value.abs().max(1e-12) {
+        if lipschitz * dot(&step, &step) <= limits.tolerance * limits.tolerance * value.abs().max(1e-12) {
             break;
         }
     }
@@ -210,6 +254,7 @@ pub(super) fn proximal_gradients(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linear_learner::loss::Loss;
 
     #[test]
     fn cholesky_solves_and_leaves_dependent_columns_out() {
@@ -226,17 +271,20 @@ mod tests {
         let (gram, c) = ([2.0, 0.5, 0.5, 1.0], [1.0, -1.0]);
         let mut objective = |w: &[f64]| {
             let gw = [2.0 * w[0] + 0.5 * w[1], 0.5 * w[0] + w[1]];
-            Ok((dot(w, &gw) / 2.0 - dot(&c, w) + 10.0, vec![gw[0] - c[0], gw[1] - c[1]]))
+            Ok(Evaluation { value: dot(w, &gw) / 2.0 - dot(&c, w) + 10.0, gradient: vec![gw[0] - c[0], gw[1] - c[1]] })
         };
         let mut exact = c.to_vec();
         Cholesky::new(&gram, 2, 1.0, 0.0).solve(&mut exact);
         let near = |w: &[f64]| w.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(near(&coordinate_descent(&gram, &c, 0.0, 0.0, 1000, 1e-9)));
         let mut weights = [0.0; 2];
-        lbfgs(&mut objective, &|_| {}, &mut weights, 100, 1e-16, &|_, _| true).unwrap();
+        let start = objective(&weights).unwrap();
+        let limits = Limits { epochs: 1000, tolerance: 1e-12, pace: f64::INFINITY, go_on: &|_, _| true };
+        let preconditioner = Preconditioner::diagonal(1, Loss::Squared, 0.0);
+        lbfgs(&mut objective, &preconditioner, &mut weights, start, &limits).unwrap();
         assert!(near(&weights), "{weights:?}");
         let mut weights = [0.0; 2];
-        proximal_gradients(&mut objective, &mut weights, (0.0, 3), 2.5, 1000, 1e-12, &|_, _| true).unwrap();
+        proximal_gradients(&mut objective, &mut weights, (0.0, 3), 2.5, &limits).unwrap();
         assert!(near(&weights), "{weights:?}");
     }
 }
