@@ -9,6 +9,7 @@ pub mod kmeans;
 pub mod linear_learner;
 mod parallel;
 mod passes;
+mod simd;
 pub mod xgboost;
 
 pub use kmeans::{KMeans, KMeansModel};

@@ -12,6 +12,8 @@ pub(super) trait Code: Copy + Default + Send + Sync + 'static {
     fn new(bin: usize) -> Self;
     /// The code as a number.
     fn index(self) -> usize;
+    /// The codes as they are, if they are bytes.
+    fn as_bytes(codes: &[Self]) -> Option<&[u8]>;
     /// Bin numbers of values (by [`FeatureBins`]), the missing ones given `missing`.
     fn encode(cuts: &[f32], missing: Self, values: &[f32], codes: &mut [Self]);
 }
@@ -24,6 +26,10 @@ impl Code for u8 {
     #[inline(always)]
     fn index(self) -> usize {
         usize::from(self)
+    }
+
+    fn as_bytes(codes: &[Self]) -> Option<&[u8]> {
+        Some(codes)
     }
 
     /// Binary search without branches over cuts padded with NaN, which is never at most as large as anything.
@@ -48,6 +54,10 @@ impl Code for u16 {
     #[inline(always)]
     fn index(self) -> usize {
         usize::from(self)
+    }
+
+    fn as_bytes(_: &[Self]) -> Option<&[u8]> {
+        None
     }
 
     fn encode(cuts: &[f32], missing: Self, values: &[f32], codes: &mut [Self]) {
@@ -224,6 +234,26 @@ impl<C: Code> Bins<C> {
     /// A feature's part of a histogram.
     pub(super) fn part<'a, T>(&self, histogram: &'a [T], feature: usize) -> &'a [T] {
         &histogram[self.offsets[feature]..self.offsets[feature + 1]]
+    }
+
+    /// The number of codes per row that count.
+    pub(super) fn num_columns(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The number of codes per row, with padding.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The codes of all rows, if a code is a byte.
+    pub(super) fn as_bytes(&self) -> Option<&[u8]> {
+        C::as_bytes(&self.rows)
+    }
+
+    /// A column's part of a histogram.
+    pub(super) fn part_mut<'a, T>(&self, histogram: &'a mut [T], column: usize) -> &'a mut [T] {
+        &mut histogram[self.offsets[column]..self.offsets[column + 1]]
     }
 
     /// The codes of a feature; each is below the feature's number of codes.

@@ -3,15 +3,16 @@
 use datafusion_ml_core::{Error, FitContext, Result, TrainingData};
 
 use super::bins::{Bins, Code, Survey};
-use super::gradients::{CHUNK, Gradients};
+use super::derivatives::{Softmax, Source};
+use super::gradients::{Narrow, Scale, Wide};
 use super::grow::Grower;
 use super::model::XgboostModel;
-use super::objective::{Objective, exp};
+use super::objective::Objective;
+use super::rows::RowLists;
 use super::sampling::Sampling;
 use super::settings::Settings;
 use super::sketch::Sketch;
 use super::tree::Tree;
-use crate::parallel;
 
 /// Cells below which a second thread costs more than it gives.
 const SERIAL_CELLS: usize = 1 << 18;
@@ -63,7 +64,7 @@ fn boost<C: Code>(
         Bins::<C>::memory(num_rows, features.len())
             + Grower::<C>::memory(num_codes, num_rows, settings)
             // Margins, the label and softmax's normalizer.
-            + num_rows * (Gradients::BYTES_PER_ROW + 4 * (num_outputs + 2)),
+            + num_rows * (RowLists::<Wide>::BYTES_PER_ROW + 4 * (num_outputs + 2)),
     )?;
     let bins = Bins::<C>::read(data, features, context)?;
     let base_scores = match settings.base_score {
@@ -73,32 +74,37 @@ fn boost<C: Code>(
     let mut margins: Vec<Vec<f32>> =
         base_scores.iter().map(|score| vec![objective.base_margin(*score); num_rows]).collect();
     let mut softmax = Softmax::default();
-    let mut gradients = Gradients::new(num_rows);
+    let mut rows = Rows::Narrow(RowLists::new(num_rows));
     let mut grower = Grower::new(&bins, settings);
     let mut trees: Vec<Tree> = Vec::new();
     let report = |round: usize, loss: f64| {
         let (done, step) =
             (round as f64 / settings.num_round as f64, format!("round {round} of {}", settings.num_round));
         let name = format!("train-{}", objective.metric().name());
-        context.progress(done, &step, Some((&name, loss)));
+        context.progress(done, &step, Some((&name, objective.mean_loss(loss, num_rows))));
     };
     let mut rounds = 0;
     while rounds < settings.num_round {
-        let loss = match objective {
-            Objective::Softmax { .. } => softmax.normalize(&margins, &labels) / num_rows as f64,
-            _ => objective.mean_loss(differentiate(&objective, &margins[0], &labels, &mut gradients), num_rows),
-        };
-        if rounds > 0 {
-            report(rounds, loss);
-        }
+        let wrong = softmax.normalize(&objective, &margins, &labels);
         for (class, margins) in margins.iter_mut().enumerate() {
             context.checkpoint()?;
-            if let Objective::Softmax { .. } = objective {
-                softmax.differentiate(class, margins, &labels, &mut gradients);
+            let source = Source { objective: &objective, softmax: &softmax, class, margins, labels: &labels };
+            let (extent, loss) = source.extent();
+            if rounds > 0 && class == 0 {
+                report(rounds, wrong + loss);
             }
             let sampling = Sampling::new(settings, bins.num_features(), trees.len());
-            gradients.round(sampling.salt(), |row| sampling.has_row(row));
-            let tree = grower.grow(&gradients, &sampling, class as u32, margins);
+            let scale = Scale::new(&extent, num_rows);
+            let tree = match rows.of(scale, num_rows) {
+                Rows::Narrow(rows) => {
+                    let total = scale.round(&source, &sampling, rows.entries_mut());
+                    grower.grow(rows, (scale, total), &sampling, class as u32, margins)
+                }
+                Rows::Wide(rows) => {
+                    let total = scale.round(&source, &sampling, rows.entries_mut());
+                    grower.grow(rows, (scale, total), &sampling, class as u32, margins)
+                }
+            };
             context.reserve(tree.memory_size())?;
             trees.push(tree);
         }
@@ -107,11 +113,9 @@ fn boost<C: Code>(
             break;
         }
     }
-    let loss = match objective {
-        Objective::Softmax { .. } => softmax.normalize(&margins, &labels) / num_rows as f64,
-        _ => objective.mean_loss(differentiate(&objective, &margins[0], &labels, &mut gradients), num_rows),
-    };
-    report(rounds, loss);
+    let wrong = softmax.normalize(&objective, &margins, &labels);
+    let source = Source { objective: &objective, softmax: &softmax, class: 0, margins: &margins[0], labels: &labels };
+    report(rounds, wrong + source.total_loss());
     XgboostModel::try_new(
         objective,
         base_scores,
@@ -121,56 +125,26 @@ fn boost<C: Code>(
     )
 }
 
-/// Computes the derivatives of every row; returns the sum of losses.
-fn differentiate(objective: &Objective, margins: &[f32], labels: &[f32], gradients: &mut Gradients) -> f64 {
-    let rows = margins.chunks(CHUNK).zip(labels.chunks(CHUNK)).zip(gradients.values.chunks_mut(CHUNK)).collect();
-    let losses = parallel::map(margins.len() * 5, rows, |((margins, labels), values)| {
-        objective.derivatives(margins, labels, values);
-        objective.loss(margins, labels)
-    });
-    losses.into_iter().sum()
+/// The rows of the growing tree with derivatives in either form.
+#[derive(Debug)]
+enum Rows {
+    Narrow(RowLists<Narrow>),
+    Wide(RowLists<Wide>),
 }
 
-/// What the classes of a row share.
-#[derive(Debug, Default)]
-struct Softmax {
-    /// `ln(sum of e^margin)` of each row, as of the start of the round.
-    normalizers: Vec<f32>,
-}
-
-impl Softmax {
-    /// Prepares a round; returns how many rows are classified wrongly.
-    fn normalize(&mut self, margins: &[Vec<f32>], labels: &[f32]) -> f64 {
-        self.normalizers.resize(labels.len(), 0.0);
-        let chunks = labels.chunks(CHUNK).zip(self.normalizers.chunks_mut(CHUNK)).enumerate().collect();
-        let wrong = parallel::map(labels.len() * margins.len() * 4, chunks, |(chunk, (labels, normalizers))| {
-            let range = chunk * CHUNK..chunk * CHUNK + labels.len();
-            let mut largest = vec![f32::NEG_INFINITY; labels.len()];
-            let mut best = vec![0f32; labels.len()];
-            for (class, margins) in margins.iter().enumerate() {
-                for ((largest, best), margin) in largest.iter_mut().zip(&mut best).zip(&margins[range.clone()]) {
-                    *best = if *margin > *largest { class as f32 } else { *best };
-                    *largest = largest.max(*margin);
-                }
-            }
-            normalizers.fill(0.0);
-            for margins in margins {
-                for ((sum, largest), margin) in normalizers.iter_mut().zip(&largest).zip(&margins[range.clone()]) {
-                    *sum += exp(margin - largest);
-                }
-            }
-            normalizers.iter_mut().zip(&largest).for_each(|(sum, largest)| *sum = sum.ln() + largest);
-            best.iter().zip(labels).filter(|(best, label)| best != label).count()
-        });
-        wrong.into_iter().sum::<usize>() as f64
-    }
-
-    /// Computes the derivatives by the margin of one class.
-    fn differentiate(&self, class: usize, margins: &[f32], labels: &[f32], gradients: &mut Gradients) {
-        let rows = margins.chunks(CHUNK).zip(self.normalizers.chunks(CHUNK)).zip(labels.chunks(CHUNK));
-        let rows = rows.zip(gradients.values.chunks_mut(CHUNK)).collect();
-        parallel::for_each(labels.len() * 4, rows, |(((margins, normalizers), labels), values)| {
-            Objective::softmax_derivatives(class, margins, normalizers, labels, values);
-        });
+impl Rows {
+    /// The lists in the form of a scale, made anew where the form changes.
+    fn of(&mut self, scale: Scale, num_rows: usize) -> &mut Self {
+        let is_narrow = matches!(self, Self::Narrow(_));
+        if is_narrow != scale.is_narrow {
+            // The old lists are freed before the new ones are made.
+            *self = Self::Narrow(RowLists::new(0));
+            *self = if scale.is_narrow {
+                Self::Narrow(RowLists::new(num_rows))
+            } else {
+                Self::Wide(RowLists::new(num_rows))
+            };
+        }
+        self
     }
 }

@@ -3,21 +3,35 @@
 //! A row's two derivatives are scaled by powers of two and rounded. The narrow form packs them into 16 bits each,
 //! rounding up or down in proportion (by a low-discrepancy sequence over the rows) so that sums stay unbiased. The wide
 //! form has 30 bits each; it serves small data and derivatives whose largest dwarfs their mean.
+//!
+//! The derivatives themselves are never stored: they are computed twice, once for their extent and once to be rounded.
 
+use std::fmt::Debug;
 use std::ops::{AddAssign, SubAssign};
 
+use super::derivatives::Source;
+use super::rows::Entry;
+use super::sampling::Sampling;
 use crate::parallel;
+use crate::simd::{self, Kernel};
 
 /// Rows that one task works on.
 pub(super) const CHUNK: usize = 1 << 14;
+/// Rows whose derivatives are at hand at a time.
+pub(super) const TILE: usize = 1 << 9;
 /// Rows up to which the wide form costs nothing that matters.
 const SMALL: usize = 1 << 14;
 /// The ratio of largest to mean derivative from which 16 bits are too few.
 const SKEW: f64 = 256.0;
 /// The golden ratio's fraction in units of `2^-32`: its multiples are spread evenly.
 const GOLDEN: u32 = 0x9E37_79B9;
+/// Sums that are kept side by side, so that they fill a vector register.
+const LANES: usize = 16;
 
-/// The sums of both derivatives over some rows, in units of [`Gradients::unit`].
+/// First and second derivative of the loss by the margin.
+pub(super) type Derivatives = [f32; 2];
+
+/// The sums of both derivatives over some rows, in units of a [`Scale`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub(super) gradient: i64,
@@ -43,139 +57,180 @@ impl SubAssign for Sum {
 impl std::ops::Sub for Sum {
     type Output = Self;
 
+    #[inline(always)]
     fn sub(mut self, other: Self) -> Self {
         self -= other;
         self
     }
 }
 
-/// The rounded derivatives of every row.
-#[derive(Debug)]
-pub(super) enum Rounded {
-    /// First derivative in the upper 16 bits, signed; second in the lower.
-    Narrow(Vec<i32>),
-    /// First and second.
-    Wide(Vec<[i32; 2]>),
+/// The rounded derivatives of a row.
+pub(super) trait Rounded: Copy + Default + Debug + PartialEq + Send + Sync + 'static {
+    /// Rounds scaled derivatives; `ticket` is spread evenly over the rows.
+    fn round(derivatives: Derivatives, factors: [f64; 2], ticket: u32) -> Self;
+    /// As a sum of one.
+    fn sum(self) -> Sum;
+    /// As a number whose halves are the derivatives, if sums of 2^16 rows fit the halves.
+    fn packed(self) -> Option<i64>;
 }
 
-/// The derivatives of every row.
-#[derive(Debug)]
-pub(super) struct Gradients {
-    /// As computed: first and second.
-    pub(super) values: Vec<[f32; 2]>,
-    rounded: Rounded,
-    /// What one unit of a [`Sum`] is worth.
-    unit: [f64; 2],
-}
+/// First derivative in the upper 16 bits, signed; second in the lower.
+pub(super) type Narrow = i32;
 
-impl Gradients {
-    /// All zero.
-    pub(super) fn new(num_rows: usize) -> Self {
-        Self { values: vec![[0.0; 2]; num_rows], rounded: Rounded::Narrow(Vec::new()), unit: [1.0; 2] }
+impl Rounded for Narrow {
+    #[inline(always)]
+    fn round([g, h]: Derivatives, factors: [f64; 2], ticket: u32) -> Self {
+        // Seven bits of each end: sums below 2^16 hold them exactly in single precision.
+        let (up, down) = ((ticket >> 25) as f32 / 128.0, (ticket & 127) as f32 / 128.0);
+        let gradient = (g * factors[0] as f32 + up + 32_768.0) as i32 - 32_768;
+        let hessian = (h * factors[1] as f32 + down) as i32;
+        gradient << 16 | (hessian & 0xFFFF)
     }
 
-    /// Bytes per row, at most.
-    pub(super) const BYTES_PER_ROW: usize = 16;
+    #[inline(always)]
+    fn sum(self) -> Sum {
+        Sum { gradient: i64::from(self >> 16), hessian: i64::from(self & 0xFFFF) }
+    }
 
-    /// The rounded derivatives.
-    pub(super) fn rounded(&self) -> &Rounded {
-        &self.rounded
+    #[inline(always)]
+    fn packed(self) -> Option<i64> {
+        Some((i64::from(self >> 16) << 32) + i64::from(self & 0xFFFF))
+    }
+}
+
+/// First and second.
+pub(super) type Wide = [i32; 2];
+
+impl Rounded for Wide {
+    #[inline(always)]
+    fn round(derivatives: Derivatives, factors: [f64; 2], _: u32) -> Self {
+        let whole = |side: usize| (f64::from(derivatives[side]) * factors[side]).round() as i32;
+        [whole(0), whole(1)]
+    }
+
+    #[inline(always)]
+    fn sum(self) -> Sum {
+        Sum { gradient: i64::from(self[0]), hessian: i64::from(self[1]) }
+    }
+
+    #[inline(always)]
+    fn packed(self) -> Option<i64> {
+        None
+    }
+}
+
+/// The sums of 2^16 rows at most that [`Rounded::packed`] gave.
+#[inline(always)]
+pub(super) fn unpacked(packed: i64) -> Sum {
+    Sum { gradient: packed >> 32, hessian: packed & 0xFFFF_FFFF }
+}
+
+/// How the derivatives of one tree are rounded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    /// Whether the form is [`Narrow`].
+    pub(super) is_narrow: bool,
+    /// Powers of two.
+    factors: [f64; 2],
+}
+
+impl Scale {
+    /// A scale by which derivatives of that extent fit their form.
+    pub(super) fn new(extent: &Extent, num_rows: usize) -> Self {
+        let is_narrow = num_rows > SMALL && extent.skew(num_rows) <= SKEW;
+        let factors = if is_narrow {
+            let [g, h] = extent.largest.map(|largest| power_of_two_below(32_766.0 / f64::from(largest)));
+            // The second derivative is never negative and has one bit more.
+            [g, 2.0 * h]
+        } else {
+            extent.largest.map(|largest| power_of_two_below(f64::from(1 << 30) / f64::from(largest)))
+        };
+        Self { is_narrow, factors }
     }
 
     /// A sum in true units.
     #[inline(always)]
     pub(super) fn real(&self, sum: Sum) -> (f64, f64) {
-        (sum.gradient as f64 * self.unit[0], sum.hessian as f64 * self.unit[1])
+        // Dividing by a power of two is multiplying by its inverse.
+        (sum.gradient as f64 * (1.0 / self.factors[0]), sum.hessian as f64 * (1.0 / self.factors[1]))
     }
 
-    /// The sum over all rows.
-    pub(super) fn total(&self) -> Sum {
-        let mut total = Sum::default();
-        match &self.rounded {
-            Rounded::Narrow(values) => values.iter().for_each(|value| total += narrow(*value)),
-            Rounded::Wide(values) => values.iter().for_each(|value| total += wide(*value)),
-        }
-        total
+    /// Fills `entries` with all rows in ascending order and their derivatives; those that are not sampled count nothing.
+    /// Returns the sum.
+    pub(super) fn round<V: Rounded>(&self, source: &Source, sampling: &Sampling, entries: &mut [Entry<V>]) -> Sum {
+        let work = entries.len() * 3;
+        let sums = parallel::map(work, entries.chunks_mut(CHUNK).enumerate().collect(), |(chunk, entries)| {
+            let mut tile = [Derivatives::default(); TILE];
+            let mut sum = Sum::default();
+            for (index, entries) in entries.chunks_mut(TILE).enumerate() {
+                let start = chunk * CHUNK + index * TILE;
+                let derivatives = &mut tile[..entries.len()];
+                source.derive(start..start + entries.len(), derivatives);
+                if !sampling.has_all_rows() {
+                    let rows = derivatives.iter_mut().enumerate().filter(|(index, _)| !sampling.has_row(start + index));
+                    rows.for_each(|(_, derivatives)| *derivatives = [0.0; 2]);
+                }
+                sum += simd::run(Round { derivatives, factors: self.factors, start, salt: sampling.salt(), entries });
+            }
+            sum
+        });
+        sums.into_iter().fold(Sum::default(), |mut all, sum| {
+            all += sum;
+            all
+        })
     }
+}
 
-    /// Rounds `values`; rows for which `sampled` is false count nothing. `salt` varies how ties are broken.
-    pub(super) fn round(&mut self, salt: u32, sampled: impl Fn(usize) -> bool + Sync) {
-        let values = &self.values;
-        let extent = Extent::of(values);
-        if values.len() > SMALL && extent.skew(values.len()) <= SKEW {
-            let scale = extent.largest.map(|largest| power_of_two_below(32_766.0 / largest));
-            // The second derivative is never negative and has one bit more.
-            let scale = [scale[0] as f32, (scale[1] * 2.0) as f32];
-            self.unit = scale.map(|scale| 1.0 / f64::from(scale));
-            let mut rounded = match std::mem::replace(&mut self.rounded, Rounded::Narrow(Vec::new())) {
-                Rounded::Narrow(rounded) if rounded.len() == values.len() => rounded,
-                _ => vec![0; values.len()],
-            };
-            let tasks = values.chunks(CHUNK).zip(rounded.chunks_mut(CHUNK)).enumerate().collect();
-            parallel::for_each(values.len() * 2, tasks, |(chunk, (values, rounded))| {
-                for (index, ([g, h], rounded)) in values.iter().zip(rounded).enumerate() {
-                    let row = chunk * CHUNK + index;
-                    let ticket = (row as u32).wrapping_mul(GOLDEN).wrapping_add(salt);
-                    // Seven bits of each end: sums below 2^16 hold them exactly in single precision.
-                    let (up, down) = ((ticket >> 25) as f32 / 128.0, (ticket & 127) as f32 / 128.0);
-                    let gradient = (g * scale[0] + up + 32_768.0) as i32 - 32_768;
-                    let hessian = (h * scale[1] + down) as i32;
-                    *rounded = if sampled(row) { gradient << 16 | (hessian & 0xFFFF) } else { 0 };
-                }
-            });
-            self.rounded = Rounded::Narrow(rounded);
-        } else {
-            let scale = extent.largest.map(|largest| power_of_two_below(f64::from(1 << 30) / largest));
-            self.unit = scale.map(|scale| 1.0 / scale);
-            let mut rounded = match std::mem::replace(&mut self.rounded, Rounded::Narrow(Vec::new())) {
-                Rounded::Wide(rounded) if rounded.len() == values.len() => rounded,
-                _ => vec![[0; 2]; values.len()],
-            };
-            let tasks = values.chunks(CHUNK).zip(rounded.chunks_mut(CHUNK)).enumerate().collect();
-            parallel::for_each(values.len() * 3, tasks, |(chunk, (values, rounded))| {
-                for (index, ([g, h], rounded)) in values.iter().zip(rounded).enumerate() {
-                    let whole = |value: f32, scale: f64| (f64::from(value) * scale).round() as i32;
-                    let row = chunk * CHUNK + index;
-                    *rounded = if sampled(row) { [whole(*g, scale[0]), whole(*h, scale[1])] } else { [0; 2] };
-                }
-            });
-            self.rounded = Rounded::Wide(rounded);
+/// Rounds a tile.
+struct Round<'a, V> {
+    derivatives: &'a [Derivatives],
+    factors: [f64; 2],
+    start: usize,
+    salt: u32,
+    entries: &'a mut [Entry<V>],
+}
+
+impl<V: Rounded> Kernel for Round<'_, V> {
+    type Output = Sum;
+
+    #[inline(always)]
+    fn run(self) -> Sum {
+        let mut sum = Sum::default();
+        for (index, (entry, derivatives)) in self.entries.iter_mut().zip(self.derivatives).enumerate() {
+            let row = self.start + index;
+            let ticket = (row as u32).wrapping_mul(GOLDEN).wrapping_add(self.salt);
+            let value = V::round(*derivatives, self.factors, ticket);
+            *entry = Entry { row: row as u32, value };
+            sum += value.sum();
         }
+        sum
     }
 }
 
 /// How large the absolute derivatives are.
 #[derive(Debug, Clone, Copy, Default)]
-struct Extent {
-    largest: [f64; 2],
+pub(super) struct Extent {
+    largest: [f32; 2],
     sum: [f64; 2],
 }
 
 impl Extent {
-    fn of(values: &[[f32; 2]]) -> Self {
-        let parts = parallel::map(values.len(), values.chunks(CHUNK).collect(), |chunk| {
-            let (mut largest, mut sum) = ([0f32; 2], [0f32; 2]);
-            for value in chunk {
-                for side in 0..2 {
-                    largest[side] = largest[side].max(value[side].abs());
-                    sum[side] += value[side].abs();
-                }
-            }
-            Self { largest: largest.map(f64::from), sum: sum.map(f64::from) }
-        });
-        // Chunks are summed in their order: the result decides the form and must not depend on threads.
-        parts.into_iter().fold(Self::default(), |mut all, part| {
-            for side in 0..2 {
-                all.largest[side] = all.largest[side].max(part.largest[side]);
-                all.sum[side] += part.sum[side];
-            }
-            all
-        })
+    /// The extent of some rows' derivatives.
+    pub(super) fn of(derivatives: &[Derivatives]) -> Self {
+        simd::run(Measure(derivatives))
+    }
+
+    /// Takes more rows into account.
+    pub(super) fn add(&mut self, other: Self) {
+        for side in 0..2 {
+            self.largest[side] = self.largest[side].max(other.largest[side]);
+            self.sum[side] += other.sum[side];
+        }
     }
 
     /// The larger ratio of largest to mean; infinite if something is not finite.
     fn skew(&self, count: usize) -> f64 {
-        let skew = |side: usize| match self.largest[side] {
+        let skew = |side: usize| match f64::from(self.largest[side]) {
             0.0 => 1.0,
             largest => largest * count as f64 / self.sum[side],
         };
@@ -184,19 +239,32 @@ impl Extent {
     }
 }
 
+/// Finds the extent of a tile.
+struct Measure<'a>(&'a [Derivatives]);
+
+impl Kernel for Measure<'_> {
+    type Output = Extent;
+
+    #[inline(always)]
+    fn run(self) -> Extent {
+        // First and second derivatives alternate, in the lanes as in the tile.
+        let (mut largest, mut sum) = ([0f32; LANES], [0f32; LANES]);
+        for group in self.0.as_flattened().chunks(LANES) {
+            for (lane, value) in group.iter().enumerate() {
+                largest[lane] = largest[lane].max(value.abs());
+                sum[lane] += value.abs();
+            }
+        }
+        let mut extent = Extent::default();
+        for lane in 0..LANES {
+            extent.largest[lane % 2] = extent.largest[lane % 2].max(largest[lane]);
+            extent.sum[lane % 2] += f64::from(sum[lane]);
+        }
+        extent
+    }
+}
+
 /// The largest power of two that is at most `x`, kept within what single precision can multiply by.
 fn power_of_two_below(x: f64) -> f64 {
     if x.is_nan() { 1.0 } else { x.clamp(1e-36, 1e36).log2().floor().exp2() }
-}
-
-/// A narrow pair as a sum.
-#[inline(always)]
-pub(super) fn narrow(value: i32) -> Sum {
-    Sum { gradient: i64::from(value >> 16), hessian: i64::from(value & 0xFFFF) }
-}
-
-/// A wide pair as a sum.
-#[inline(always)]
-pub(super) fn wide(value: [i32; 2]) -> Sum {
-    Sum { gradient: i64::from(value[0]), hessian: i64::from(value[1]) }
 }

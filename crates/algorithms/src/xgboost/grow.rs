@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bins::{Bins, Code};
-use super::gradients::{Gradients, Sum};
+use super::gradients::{Rounded, Scale, Sum};
 use super::histogram::{self, Histogram, HistogramPool};
 use super::rows::{Fringe, Outcome, RowLists};
 use super::sampling::Sampling;
@@ -36,7 +36,6 @@ struct Leaf {
 pub(super) struct Grower<'a, C> {
     bins: &'a Bins<C>,
     settings: &'a Settings,
-    rows: RowLists,
     histograms: HistogramPool,
 }
 
@@ -47,34 +46,40 @@ impl<'a, C: Code> Grower<'a, C> {
     /// A grower; see [`Self::memory`].
     pub(super) fn new(bins: &'a Bins<C>, settings: &'a Settings) -> Self {
         let limit = max_histograms(bins.num_codes(), bins.num_rows(), settings);
-        Self {
-            bins,
-            settings,
-            rows: RowLists::new(bins.num_rows()),
-            histograms: HistogramPool::new(bins.num_codes(), limit),
-        }
+        Self { bins, settings, histograms: HistogramPool::new(bins.num_codes(), limit) }
     }
 
     /// The bytes that a grower takes.
     pub(super) fn memory(num_codes: usize, num_rows: usize, settings: &Settings) -> usize {
-        num_rows * RowLists::BYTES_PER_ROW
-            + max_histograms(num_codes, num_rows, settings) * num_codes * size_of::<Sum>()
+        max_histograms(num_codes, num_rows, settings) * num_codes * size_of::<Sum>()
     }
 
-    /// Grows a tree on the gradients and adds what it says to the margins.
-    pub(super) fn grow(&mut self, gradients: &Gradients, sampling: &Sampling, class: u32, margins: &mut [f32]) -> Tree {
-        self.rows.reset();
-        let growth = Growth { gradients, sampling, nodes: Vec::new(), fringes: Vec::new() };
-        let (nodes, fringes) = self.grow_nodes(growth);
-        self.rows.add_outcomes(self.bins, &fringes, margins);
+    /// Grows a tree on rows in ascending order with their derivatives, whose sum is `total`, and adds what it says to
+    /// the margins.
+    pub(super) fn grow<V: Rounded>(
+        &mut self,
+        rows: &mut RowLists<V>,
+        (scale, total): (Scale, Sum),
+        sampling: &Sampling,
+        class: u32,
+        margins: &mut [f32],
+    ) -> Tree {
+        let growth = Growth { scale, sampling, nodes: Vec::new(), fringes: Vec::new() };
+        let (nodes, fringes) = self.grow_nodes(growth, rows, total);
+        rows.add_outcomes(self.bins, &fringes, margins);
         Tree::grown(nodes, class)
     }
 
-    fn grow_nodes(&mut self, mut growth: Growth) -> (Vec<Node>, Vec<Fringe>) {
-        let root = Leaf { node: 0, depth: 0, rows: 0..self.bins.num_rows(), sum: growth.gradients.total() };
+    fn grow_nodes<V: Rounded>(
+        &mut self,
+        mut growth: Growth,
+        rows: &mut RowLists<V>,
+        total: Sum,
+    ) -> (Vec<Node>, Vec<Fringe>) {
+        let root = Leaf { node: 0, depth: 0, rows: 0..self.bins.num_rows(), sum: total };
         growth.add_leaf(root.sum, self.settings);
         let mut histogram = self.histograms.take();
-        histogram::build(self.bins, growth.gradients, vec![(self.rows.get(root.rows.clone()), &mut histogram)]);
+        histogram::build(self.bins, vec![(rows.get(root.rows.clone()), &mut histogram)]);
         let mut open = self.find_splits(&mut growth, vec![(root, histogram)]);
         let mut num_leaves = 1;
         while !open.is_empty() && num_leaves < self.settings.max_leaves {
@@ -89,7 +94,7 @@ impl<'a, C: Code> Grower<'a, C> {
                 GrowPolicy::Lossguide => vec![open.remove(most_promising(&open))],
             };
             num_leaves += batch.len();
-            open.extend(self.split(&mut growth, batch));
+            open.extend(self.split(&mut growth, rows, batch));
         }
         for Candidate { leaf, histogram, .. } in open {
             growth.settle(leaf);
@@ -101,7 +106,12 @@ impl<'a, C: Code> Grower<'a, C> {
     }
 
     /// Carries out splits of nodes whose rows ascend; returns the children that are worth splitting.
-    fn split(&mut self, growth: &mut Growth, batch: Vec<Candidate>) -> Vec<Candidate> {
+    fn split<V: Rounded>(
+        &mut self,
+        growth: &mut Growth,
+        rows: &mut RowLists<V>,
+        batch: Vec<Candidate>,
+    ) -> Vec<Candidate> {
         let mut divided = Vec::with_capacity(batch.len());
         for Candidate { leaf, split, histogram } in batch {
             let children = growth.add_split(&leaf, &split, self.bins, self.settings);
@@ -116,7 +126,7 @@ impl<'a, C: Code> Grower<'a, C> {
             }
         }
         let ranges: Vec<_> = divided.iter().map(|(leaf, split, ..)| (leaf.rows.clone(), *split)).collect();
-        let middles = self.rows.divide(self.bins, &ranges);
+        let middles = rows.divide(self.bins, &ranges);
 
         // The smaller child's histogram is built from rows, the larger one's is the parent's without it.
         let mut families = Vec::with_capacity(divided.len());
@@ -141,12 +151,12 @@ impl<'a, C: Code> Grower<'a, C> {
         for Family { left, right, left_is_small, small, large, subtract } in &mut families {
             let (small_rows, large_rows) =
                 if *left_is_small { (&left.rows, &right.rows) } else { (&right.rows, &left.rows) };
-            builds.push((self.rows.get(small_rows.clone()), small));
+            builds.push((rows.get(small_rows.clone()), small));
             if !*subtract {
-                builds.push((self.rows.get(large_rows.clone()), large));
+                builds.push((rows.get(large_rows.clone()), large));
             }
         }
-        histogram::build(self.bins, growth.gradients, builds);
+        histogram::build(self.bins, builds);
         let subtractions: Vec<_> = families.iter_mut().filter(|family| family.subtract).collect();
         parallel::for_each(subtractions.len() * self.bins.num_codes(), subtractions, |family| {
             family.large.iter_mut().zip(&family.small).for_each(|(large, small)| *large -= *small);
@@ -176,7 +186,7 @@ impl<'a, C: Code> Grower<'a, C> {
         let work = tasks.len() * self.bins.num_codes() * 4;
         let found = parallel::map(work, tasks, |(index, sum, histogram, features)| {
             let Settings { regularization, gamma, .. } = self.settings;
-            (index, split::best(self.bins, growth.gradients, (histogram, sum), features, regularization, *gamma))
+            (index, split::best(self.bins, &growth.scale, (histogram, sum), features, regularization, *gamma))
         });
         let mut best: Vec<Option<Split>> = vec![None; leaves.len()];
         for (index, split) in found {
@@ -213,7 +223,7 @@ struct Family {
 
 /// What is known of the tree so far.
 struct Growth<'a> {
-    gradients: &'a Gradients,
+    scale: Scale,
     sampling: &'a Sampling,
     nodes: Vec<Node>,
     fringes: Vec<Fringe>,
@@ -222,7 +232,7 @@ struct Growth<'a> {
 impl Growth<'_> {
     /// Adds a node that is a leaf so far.
     fn add_leaf(&mut self, sum: Sum, settings: &Settings) -> usize {
-        let (g, h) = self.gradients.real(sum);
+        let (g, h) = self.scale.real(sum);
         let value =
             (settings.regularization.weight(g, h) * settings.eta).clamp(f64::from(f32::MIN), f64::from(f32::MAX));
         self.nodes.push(Node::leaf(value as f32, h as f32));
@@ -232,7 +242,7 @@ impl Growth<'_> {
     /// Turns a leaf into a split with two leaves.
     fn add_split<C: Code>(&mut self, leaf: &Leaf, split: &Split, bins: &Bins<C>, settings: &Settings) -> [usize; 2] {
         let children = [self.add_leaf(split.left, settings), self.add_leaf(leaf.sum - split.left, settings)];
-        let (g, h) = self.gradients.real(leaf.sum);
+        let (g, h) = self.scale.real(leaf.sum);
         let cuts = &bins.feature(split.feature).cuts;
         self.nodes[leaf.node] = Node {
             feature: split.feature as u32,
@@ -250,7 +260,7 @@ impl Growth<'_> {
 
     /// Whether a split could leave enough weight on both sides.
     fn may_split(&self, leaf: &Leaf, settings: &Settings) -> bool {
-        let (_, h) = self.gradients.real(leaf.sum);
+        let (_, h) = self.scale.real(leaf.sum);
         leaf.rows.len() > 1 && h >= 2.0 * settings.regularization.min_child_weight
     }
 

@@ -1,11 +1,11 @@
 //! Histograms: the sums of derivatives per bin of every feature, over the rows of one node.
 
 use std::cell::RefCell;
-use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 
 use super::bins::{Bins, Code};
-use super::gradients::{Gradients, Rounded, Sum, narrow, wide};
+use super::gradients::{Rounded, Sum, unpacked};
+use super::rows::Entry;
 use crate::parallel;
 
 /// Sums per code: a feature's part is [`Bins::part`].
@@ -15,20 +15,22 @@ pub(super) type Histogram = Vec<Sum>;
 const MOST_PACKED: usize = 1 << 16;
 /// Rows that are worth a task of their own.
 const LEAST_ROWS: usize = 1 << 13;
-/// Features that are added to without a loop's overhead.
-const GROUP: usize = 4;
+/// Columns whose codes are loaded at a time.
+const GROUP: usize = 8;
+/// Packed sums per column: one more than a byte has values, so that the sums of equal codes lie in different cache sets.
+const WIDTH: usize = 257;
 /// Rows ahead of the current one whose codes are fetched into the cache.
 const AHEAD: usize = 16;
 
 thread_local! {
     /// Packed sums of the thread's current task, all zero between tasks.
-    static PACKED: RefCell<Vec<i64>> = const { RefCell::new(Vec::new()) };
+    static PACKED: RefCell<Vec<[i64; WIDTH]>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Adds the rows of each node to its histogram.
-pub(super) fn build<C: Code>(bins: &Bins<C>, gradients: &Gradients, nodes: Vec<(&[u32], &mut Histogram)>) {
+pub(super) fn build<C: Code, V: Rounded>(bins: &Bins<C>, nodes: Vec<(&[Entry<V>], &mut Histogram)>) {
     let num_rows: usize = nodes.iter().map(|(rows, _)| rows.len()).sum();
-    let work = num_rows * bins.num_features();
+    let work = num_rows * bins.num_columns();
     let threads = rayon::current_num_threads();
     let mut tasks = Vec::new();
     let mut targets = Vec::with_capacity(nodes.len());
@@ -41,68 +43,75 @@ pub(super) fn build<C: Code>(bins: &Bins<C>, gradients: &Gradients, nodes: Vec<(
     parallel::for_each(work, tasks, |(target, rows)| {
         // A poisoned lock means that another task panicked, and that panic ends the fit anyway.
         let lock = || targets[target].lock().unwrap_or_else(PoisonError::into_inner);
-        match gradients.rounded() {
-            Rounded::Narrow(values) if rows.len() * bins.num_features() > bins.num_codes() => {
-                PACKED.with_borrow_mut(|packed| {
-                    packed.resize(bins.num_codes(), 0);
-                    accumulate(bins, rows, values, packed, |value| {
-                        let sum = narrow(value);
-                        (sum.gradient << 32) + sum.hessian
-                    });
-                    for (packed, sum) in packed.iter_mut().zip(lock().iter_mut()) {
-                        *sum += Sum { gradient: *packed >> 32, hessian: *packed & 0xFFFF_FFFF };
-                        *packed = 0;
+        let is_worth_packing = V::default().packed().is_some() && rows.len() * bins.num_columns() > bins.num_codes();
+        match bins.as_bytes().filter(|_| is_worth_packing) {
+            Some(codes) => PACKED.with_borrow_mut(|packed| {
+                packed.resize(bins.num_columns().max(packed.len()), [0; WIDTH]);
+                let packed = &mut packed[..bins.num_columns()];
+                add_packed(codes, bins.stride(), rows, packed);
+                let mut histogram = lock();
+                for (column, packed) in packed.iter_mut().enumerate() {
+                    for (sum, packed) in bins.part_mut(&mut histogram, column).iter_mut().zip(packed) {
+                        *sum += unpacked(std::mem::take(packed));
                     }
-                });
-            }
-            Rounded::Narrow(values) => accumulate(bins, rows, values, &mut lock(), narrow),
-            Rounded::Wide(values) => accumulate(bins, rows, values, &mut lock(), wide),
+                }
+            }),
+            None => add(bins, rows, &mut lock()),
         }
     });
 }
 
-/// Adds the value of each row to the sums of all its codes.
+/// Adds the values of rows to the packed sums of all their codes; `codes` are `stride` per row.
 #[inline(never)]
-fn accumulate<C: Code, V: Copy, T: Copy + AddAssign>(
-    bins: &Bins<C>,
-    rows: &[u32],
-    values: &[V],
-    histogram: &mut [T],
-    convert: impl Fn(V) -> T,
-) {
-    assert_eq!(histogram.len(), bins.num_codes());
-    let (offset_groups, last_offsets) = bins.offsets().as_chunks::<GROUP>();
-    for (index, row) in rows.iter().enumerate() {
+fn add_packed<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histogram: &mut [[i64; WIDTH]]) {
+    let num_columns = histogram.len();
+    let (groups, rest) = histogram.as_chunks_mut::<GROUP>();
+    for (index, Entry { row, value }) in rows.iter().enumerate() {
         if let Some(ahead) = rows.get(index + AHEAD) {
-            prefetch(bins.row(*ahead as usize));
-            prefetch(&values[*ahead as usize..]);
+            prefetch(codes, ahead.row as usize * stride);
         }
-        let value = convert(values[*row as usize]);
-        let mut add = |offset: usize, code: C| {
-            // SAFETY: a code is below its feature's number of codes, so that offset + code is below `num_codes`.
-            unsafe { *histogram.get_unchecked_mut(offset + code.index()) += value };
-        };
-        let (code_groups, last_codes) = bins.row(*row as usize).as_chunks::<GROUP>();
-        for (offsets, codes) in offset_groups.iter().zip(code_groups) {
-            (0..GROUP).for_each(|i| add(offsets[i], codes[i]));
+        let Some(value) = value.packed() else { return };
+        let (code_groups, last_codes) = codes[*row as usize * stride..][..num_columns].as_chunks::<GROUP>();
+        for (columns, codes) in groups.iter_mut().zip(code_groups) {
+            // One load of all codes leaves the ports for loads to the sums.
+            let codes = u64::from_le_bytes(*codes);
+            for (index, column) in columns.iter_mut().enumerate() {
+                column[usize::from((codes >> (8 * index)) as u8)] += value;
+            }
         }
-        for (offset, code) in last_offsets.iter().zip(last_codes) {
-            add(*offset, *code);
+        for (column, code) in rest.iter_mut().zip(last_codes) {
+            column[usize::from(*code)] += value;
         }
     }
 }
 
-/// Asks for a slice to be in the cache soon.
+/// Adds the values of rows to the sums of all their codes.
+#[inline(never)]
+fn add<C: Code, V: Rounded>(bins: &Bins<C>, rows: &[Entry<V>], histogram: &mut [Sum]) {
+    assert_eq!(histogram.len(), bins.num_codes());
+    for (index, Entry { row, value }) in rows.iter().enumerate() {
+        if let Some(ahead) = rows.get(index + AHEAD) {
+            prefetch(bins.row(ahead.row as usize), 0);
+        }
+        let value = value.sum();
+        for (offset, code) in bins.offsets().iter().zip(bins.row(*row as usize)) {
+            // SAFETY: a code is below its column's number of codes, so that offset + code is below `num_codes`.
+            unsafe { *histogram.get_unchecked_mut(offset + code.index()) += value };
+        }
+    }
+}
+
+/// Asks for an element to be in the cache soon.
 #[inline(always)]
-fn prefetch<C>(slice: &[C]) {
+fn prefetch<C>(slice: &[C], index: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing and cannot fault.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().cast());
+        _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(index).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = slice;
+    let _ = (slice, index);
 }
 
 /// Histograms for reuse, bounded in number.

@@ -31,6 +31,7 @@
 
 mod bins;
 mod boost;
+mod derivatives;
 mod forest;
 mod format;
 mod gradients;

@@ -264,6 +264,7 @@ impl Objective {
     }
 
     /// The derivatives of the loss by the margin, first and second, of some rows. Not for softmax.
+    #[inline(always)]
     pub(super) fn derivatives(&self, margins: &[f32], labels: &[f32], out: &mut [[f32; 2]]) {
         match *self {
             Self::SquaredError { scale_pos_weight } => each(margins, labels, out, |m, y| {
@@ -307,6 +308,7 @@ impl Objective {
 
     /// The derivatives by the margin of `class`; `normalizers` are the logs of the sums of all classes' `e^m`. The
     /// second derivative is XGBoost's, twice the true one.
+    #[inline(always)]
     pub(super) fn softmax_derivatives(
         class: usize,
         margins: &[f32],
@@ -352,6 +354,7 @@ impl Objective {
     }
 
     /// The sum over rows of what [`Self::mean_loss`] turns into the metric. Not for softmax.
+    #[inline(always)]
     pub(super) fn loss(&self, margins: &[f32], labels: &[f32]) -> f64 {
         let rows = margins.iter().zip(labels);
         let sum_of = |of: &dyn Fn(f64, f64) -> f64| rows.clone().map(|(m, y)| of(f64::from(*m), f64::from(*y))).sum();

@@ -3,19 +3,26 @@
 use std::ops::Range;
 
 use super::bins::{Bins, Code};
-use super::gradients::CHUNK;
+use super::gradients::Rounded;
 use super::split::Split;
 use crate::parallel;
 
 /// Rows that one task divides.
 const PIECE: usize = 1 << 15;
 
+/// A row with its rounded derivatives, which are at hand wherever the row is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Entry<V> {
+    pub(super) row: u32,
+    pub(super) value: V,
+}
+
 /// Every row once; each node's rows are consecutive and in ascending order.
 #[derive(Debug)]
-pub(super) struct RowLists {
-    rows: Vec<u32>,
+pub(super) struct RowLists<V> {
+    entries: Vec<Entry<V>>,
     /// Room to divide rows in: those that go left from the front, the others from the back.
-    room: Vec<u32>,
+    room: Vec<Entry<V>>,
 }
 
 /// What becomes of the margins of a range of rows once the tree is grown.
@@ -56,28 +63,23 @@ impl<'a, C: Code> Sides<'a, C> {
     }
 }
 
-impl RowLists {
-    /// All rows in one list.
+impl<V: Rounded> RowLists<V> {
+    /// Lists of so many rows, to be filled through [`Self::entries_mut`].
     pub(super) fn new(num_rows: usize) -> Self {
-        Self { rows: vec![0; num_rows], room: vec![0; num_rows] }
+        Self { entries: vec![Entry::default(); num_rows], room: vec![Entry::default(); num_rows] }
     }
 
     /// Bytes per row.
-    pub(super) const BYTES_PER_ROW: usize = 8;
+    pub(super) const BYTES_PER_ROW: usize = 2 * size_of::<Entry<V>>();
 
-    /// Starts over with all rows in ascending order.
-    pub(super) fn reset(&mut self) {
-        let tasks = self.rows.chunks_mut(CHUNK).enumerate().collect();
-        parallel::for_each(self.room.len() / 4, tasks, |(chunk, rows)| {
-            for (index, row) in rows.iter_mut().enumerate() {
-                *row = (chunk * CHUNK + index) as u32;
-            }
-        });
+    /// The rows of all nodes.
+    pub(super) fn entries_mut(&mut self) -> &mut [Entry<V>] {
+        &mut self.entries
     }
 
     /// The rows of a range.
-    pub(super) fn get(&self, range: Range<usize>) -> &[u32] {
-        &self.rows[range]
+    pub(super) fn get(&self, range: Range<usize>) -> &[Entry<V>] {
+        &self.entries[range]
     }
 
     /// Divides ranges, which ascend and do not overlap, so that the left side comes first and both sides keep their
@@ -95,7 +97,7 @@ impl RowLists {
         let mut room = Carver::new(&mut self.room);
         let tasks = pieces
             .iter()
-            .map(|(node, range)| (&splits[*node].1, &self.rows[range.clone()], room.carve(range.clone())))
+            .map(|(node, range)| (&splits[*node].1, &self.entries[range.clone()], room.carve(range.clone())))
             .collect();
         let left_counts: Vec<usize> =
             parallel::map(work, tasks, |(split, rows, room)| divide(&Sides::new(bins, split), rows, room));
@@ -105,7 +107,7 @@ impl RowLists {
         for ((node, _), left) in pieces.iter().zip(&left_counts) {
             middles[*node] += left;
         }
-        let mut rows = Carver::new(&mut self.rows);
+        let mut rows = Carver::new(&mut self.entries);
         let mut tasks = Vec::with_capacity(2 * pieces.len());
         let divided: Vec<_> = pieces.iter().zip(&left_counts).collect();
         for of_node in divided.chunk_by(|a, b| a.0.0 == b.0.0) {
@@ -135,14 +137,14 @@ impl RowLists {
         parallel::for_each(work, margins.chunks_mut(size).enumerate().collect(), |(chunk, margins)| {
             let (from, to) = (chunk * size, chunk * size + margins.len());
             for Fringe { rows, outcome } in fringes {
-                let rows = &self.rows[rows.clone()];
-                let rows = &rows[rows.partition_point(|row| (*row as usize) < from)..];
-                let rows = &rows[..rows.partition_point(|row| (*row as usize) < to)];
+                let rows = &self.entries[rows.clone()];
+                let rows = &rows[rows.partition_point(|entry| (entry.row as usize) < from)..];
+                let rows = &rows[..rows.partition_point(|entry| (entry.row as usize) < to)];
                 match outcome {
-                    Outcome::Leaf(value) => rows.iter().for_each(|row| margins[*row as usize - from] += value),
+                    Outcome::Leaf(value) => rows.iter().for_each(|entry| margins[entry.row as usize - from] += value),
                     Outcome::Split(split, [left, right]) => {
                         let sides = Sides::new(bins, split);
-                        for row in rows {
+                        for Entry { row, .. } in rows {
                             margins[*row as usize - from] += if sides.is_left(*row) { left } else { right };
                         }
                     }
@@ -161,14 +163,14 @@ enum Order {
 
 /// Writes the left rows to the front of `room` and the right ones to its back, back to front; returns how many are
 /// left.
-fn divide<C: Code>(sides: &Sides<C>, rows: &[u32], room: &mut [u32]) -> usize {
+fn divide<C: Code, V: Rounded>(sides: &Sides<C>, rows: &[Entry<V>], room: &mut [Entry<V>]) -> usize {
     let room = &mut room[..rows.len()];
     let (mut left, mut back) = (0, rows.len());
-    for row in rows {
+    for entry in rows {
         // Both free ends are written and one is kept: no branch depends on the data.
-        let is_left = sides.is_left(*row);
-        room[left] = *row;
-        room[back - 1] = *row;
+        let is_left = sides.is_left(entry.row);
+        room[left] = *entry;
+        room[back - 1] = *entry;
         left += usize::from(is_left);
         back -= usize::from(!is_left);
     }
@@ -176,17 +178,17 @@ fn divide<C: Code>(sides: &Sides<C>, rows: &[u32], room: &mut [u32]) -> usize {
 }
 
 /// Cuts ascending ranges out of a slice.
-struct Carver<'a> {
-    rest: &'a mut [u32],
+struct Carver<'a, T> {
+    rest: &'a mut [T],
     start: usize,
 }
 
-impl<'a> Carver<'a> {
-    fn new(slice: &'a mut [u32]) -> Self {
+impl<'a, T> Carver<'a, T> {
+    fn new(slice: &'a mut [T]) -> Self {
         Self { rest: slice, start: 0 }
     }
 
-    fn carve(&mut self, range: Range<usize>) -> &'a mut [u32] {
+    fn carve(&mut self, range: Range<usize>) -> &'a mut [T] {
         self.skip_to(range.start);
         self.next(range.len())
     }
@@ -195,7 +197,7 @@ impl<'a> Carver<'a> {
         self.next(start - self.start);
     }
 
-    fn next(&mut self, count: usize) -> &'a mut [u32] {
+    fn next(&mut self, count: usize) -> &'a mut [T] {
         let (first, rest) = std::mem::take(&mut self.rest).split_at_mut(count);
         self.rest = rest;
         self.start += count;

@@ -37,10 +37,15 @@ impl Sampling {
         }
     }
 
+    /// Whether the tree learns from every row.
+    pub(super) fn has_all_rows(&self) -> bool {
+        self.subsample >= 1.0
+    }
+
     /// Whether the tree learns from a row.
     #[inline(always)]
     pub(super) fn has_row(&self, row: usize) -> bool {
-        self.subsample >= 1.0 || unit(mix(mix(self.key ^ ROWS) ^ row as u64)) < self.subsample
+        self.has_all_rows() || unit(mix(mix(self.key ^ ROWS) ^ row as u64)) < self.subsample
     }
 
     /// The features that a node may be split by, in ascending order.

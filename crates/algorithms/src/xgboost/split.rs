@@ -1,7 +1,7 @@
 //! The best split of a node, found in its histogram.
 
 use super::bins::{Bins, Code};
-use super::gradients::{Gradients, Sum};
+use super::gradients::{Scale, Sum};
 use super::histogram::Histogram;
 
 /// A gain up to this is noise, as in XGBoost.
@@ -70,13 +70,13 @@ pub(super) struct Split {
 /// Of equal gains the first feature wins, and missing values go right, as in XGBoost.
 pub(super) fn best<C: Code>(
     bins: &Bins<C>,
-    gradients: &Gradients,
+    scale: &Scale,
     (histogram, total): (&Histogram, Sum),
     features: &[u32],
     regularization: &Regularization,
     gamma: f64,
 ) -> Option<Split> {
-    let (g, h) = gradients.real(total);
+    let (g, h) = scale.real(total);
     let parent = regularization.gain(g, h);
     let mut best: Option<Split> = None;
     let mut best_gain = LEAST_GAIN.max(gamma.next_down());
@@ -85,7 +85,7 @@ pub(super) fn best<C: Code>(
         if left.hessian <= 0 || right.hessian <= 0 {
             return;
         }
-        let ((gl, hl), (gr, hr)) = (gradients.real(left), gradients.real(right));
+        let ((gl, hl), (gr, hr)) = (scale.real(left), scale.real(right));
         if hl < regularization.min_child_weight || hr < regularization.min_child_weight {
             return;
         }
