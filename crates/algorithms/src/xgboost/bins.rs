@@ -1,9 +1,10 @@
 //! The training data as bin numbers: one small code per cell instead of a number.
 
-use datafusion_ml_core::{Error, FitContext, Result, TrainingData};
+use datafusion_ml_core::{Error, FeatureColumn, FitContext, Result, TrainingData};
 
-use super::objective::Objective;
-use super::sketch::{self, Sketch};
+use super::bundles::{Layout, Place};
+use super::gradients::Sum;
+use super::split::Split;
 use crate::parallel;
 
 /// A bin number in as few bits as will do.
@@ -83,66 +84,13 @@ impl FeatureBins {
         self.cuts.len() + 1
     }
 
-    fn num_codes(&self) -> usize {
+    /// The number of codes, with that of missing values if there is one.
+    pub(super) fn num_codes(&self) -> usize {
         self.num_bins() + usize::from(self.has_missing)
     }
 }
 
-/// What the first pass over the data found.
-#[derive(Debug)]
-pub(super) struct Survey {
-    /// The bins of every feature.
-    pub(super) features: Vec<FeatureBins>,
-    /// The target of every row.
-    pub(super) labels: Vec<f32>,
-}
-
-impl Survey {
-    /// Reads the data once: sketches every feature and collects the targets.
-    pub(super) fn read(
-        data: &dyn TrainingData,
-        objective: &Objective,
-        max_bin: usize,
-        context: &dyn FitContext,
-    ) -> Result<Self> {
-        let num_features = data.feature_names().len();
-        let mut sketches: Vec<(Sketch, Vec<f32>)> = (0..num_features).map(|_| Default::default()).collect();
-        let mut labels = Vec::with_capacity(data.num_rows());
-        for block in data.blocks() {
-            context.checkpoint()?;
-            let block = block?;
-            let rows = block.features.num_rows();
-            if block.features.num_features() != num_features || block.target.len() != rows {
-                return Err(Error::internal(format!(
-                    "a block of {rows} rows has {} targets and {} of {num_features} features",
-                    block.target.len(),
-                    block.features.num_features()
-                )));
-            }
-            for target in &block.target {
-                labels.push(objective.label(*target)?);
-            }
-            let columns = sketches.iter_mut().zip(block.features.columns()).collect();
-            parallel::for_each(rows * num_features * 8, columns, |((sketch, buffer), column)| {
-                sketch.extend(column.f32s(0..rows, buffer));
-            });
-        }
-        let features = parallel::map(num_features * 10_000, sketches, |(sketch, _)| {
-            let has_missing = sketch.has_missing();
-            // One code is kept for missing values, so that the default of 256 bins fits a byte.
-            let max_bins = if has_missing && max_bin == 256 { 255 } else { max_bin };
-            FeatureBins { cuts: sketch::cuts(&sketch.finish(), max_bins), has_missing }
-        });
-        Ok(Self { features, labels })
-    }
-
-    /// Whether every code fits a byte.
-    pub(super) fn fits_u8(&self) -> bool {
-        self.features.iter().all(|feature| feature.num_codes() <= 256)
-    }
-}
-
-/// The codes of all cells, twice: row by row for histograms, column by column for partitioning rows.
+/// The codes of all cells, twice: row by row for histograms, column by column for dividing rows.
 #[derive(Debug)]
 pub(super) struct Bins<C> {
     num_rows: usize,
@@ -151,8 +99,7 @@ pub(super) struct Bins<C> {
     rows: Vec<C>,
     columns: Vec<Vec<C>>,
     features: Vec<FeatureBins>,
-    /// Where each feature's codes begin in a histogram; one more entry holds the histogram's length.
-    offsets: Vec<usize>,
+    layout: Layout,
 }
 
 /// Rows that are copied from columns to rows at a time.
@@ -160,16 +107,21 @@ const TILE: usize = 512;
 
 impl<C: Code> Bins<C> {
     /// The bytes that codes of so many cells take.
-    pub(super) fn memory(num_rows: usize, num_features: usize) -> usize {
-        num_rows.saturating_mul(num_features + stride(num_features)).saturating_mul(size_of::<C>())
+    pub(super) fn memory(num_rows: usize, num_columns: usize) -> usize {
+        num_rows.saturating_mul(num_columns + stride(num_columns)).saturating_mul(size_of::<C>())
     }
 
     /// Reads the data once more and replaces every value by its code.
-    pub(super) fn read(data: &dyn TrainingData, features: Vec<FeatureBins>, context: &dyn FitContext) -> Result<Self> {
-        let (num_rows, num_features) = (data.num_rows(), features.len());
-        let stride = stride(num_features);
-        let mut columns: Vec<(Vec<C>, Vec<f32>)> =
-            features.iter().map(|_| (vec![C::default(); num_rows], Vec::new())).collect();
+    pub(super) fn read(
+        data: &dyn TrainingData,
+        features: Vec<FeatureBins>,
+        layout: Layout,
+        context: &dyn FitContext,
+    ) -> Result<Self> {
+        let (num_rows, num_features, num_columns) = (data.num_rows(), features.len(), layout.num_columns());
+        let stride = stride(num_columns);
+        let mut columns: Vec<(Vec<C>, Encoder<C>)> =
+            (0..num_columns).map(|_| (vec![C::default(); num_rows], Encoder::default())).collect();
         let mut rows = vec![C::default(); num_rows * stride];
         let mut start = 0;
         for block in data.blocks() {
@@ -179,17 +131,20 @@ impl<C: Code> Bins<C> {
             if end > num_rows || block.features.num_features() != num_features {
                 return Err(Error::internal("the training data changed between two passes"));
             }
-            let tasks = columns.iter_mut().zip(&features).zip(block.features.columns()).collect();
-            parallel::for_each((end - start) * num_features * 4, tasks, |(((codes, buffer), feature), column)| {
-                let values = column.f32s(0..end - start, buffer);
-                C::encode(&feature.cuts, C::new(feature.num_bins()), values, &mut codes[start..end]);
+            let tasks = columns.iter_mut().zip(&layout.members).collect();
+            parallel::for_each((end - start) * num_features * 4, tasks, |((codes, encoder), members)| {
+                let codes = &mut codes[start..end];
+                for feature in members {
+                    let values = block.features.column(*feature);
+                    encoder.encode(values, &features[*feature], &layout.places[*feature], codes);
+                }
             });
             let tiles = rows[start * stride..end * stride].chunks_mut(TILE * stride).enumerate().collect::<Vec<_>>();
-            parallel::for_each((end - start) * num_features, tiles, |(index, tile)| {
+            parallel::for_each((end - start) * num_columns, tiles, |(index, tile)| {
                 let from = start + index * TILE;
-                for (feature, (codes, _)) in columns.iter().enumerate() {
+                for (column, (codes, _)) in columns.iter().enumerate() {
                     for (row, code) in tile.chunks_exact_mut(stride).zip(&codes[from..]) {
-                        row[feature] = *code;
+                        row[column] = *code;
                     }
                 }
             });
@@ -198,12 +153,8 @@ impl<C: Code> Bins<C> {
         if start != num_rows {
             return Err(Error::internal(format!("the training data has {start} instead of {num_rows} rows")));
         }
-        let mut offsets = vec![0];
-        for feature in &features {
-            offsets.push(offsets[offsets.len() - 1] + feature.num_codes());
-        }
         let columns = columns.into_iter().map(|(codes, _)| codes).collect();
-        Ok(Self { num_rows, stride, rows, columns, features, offsets })
+        Ok(Self { num_rows, stride, rows, columns, features, layout })
     }
 
     /// The number of rows.
@@ -216,29 +167,14 @@ impl<C: Code> Bins<C> {
         self.features.len()
     }
 
-    /// The number of codes of all features: the length of a histogram.
-    pub(super) fn num_codes(&self) -> usize {
-        self.offsets[self.features.len()]
-    }
-
-    /// The bins of a feature.
-    pub(super) fn feature(&self, feature: usize) -> &FeatureBins {
-        &self.features[feature]
-    }
-
-    /// Where each feature's codes begin in a histogram, in the order of [`Self::row`].
-    pub(super) fn offsets(&self) -> &[usize] {
-        &self.offsets[..self.features.len()]
-    }
-
-    /// A feature's part of a histogram.
-    pub(super) fn part<'a, T>(&self, histogram: &'a [T], feature: usize) -> &'a [T] {
-        &histogram[self.offsets[feature]..self.offsets[feature + 1]]
-    }
-
-    /// The number of codes per row that count.
+    /// The number of columns of codes.
     pub(super) fn num_columns(&self) -> usize {
-        self.features.len()
+        self.layout.num_columns()
+    }
+
+    /// The number of codes of all columns: the length of a histogram.
+    pub(super) fn num_codes(&self) -> usize {
+        self.layout.num_codes()
     }
 
     /// The number of codes per row, with padding.
@@ -246,32 +182,107 @@ impl<C: Code> Bins<C> {
         self.stride
     }
 
+    /// The bins of a feature.
+    pub(super) fn feature(&self, feature: usize) -> &FeatureBins {
+        &self.features[feature]
+    }
+
+    /// Where each column's codes begin in a histogram, in the order of [`Self::row`].
+    pub(super) fn offsets(&self) -> &[usize] {
+        &self.layout.offsets[..self.num_columns()]
+    }
+
+    /// A column's part of a histogram.
+    pub(super) fn part_mut<'a>(&self, histogram: &'a mut [Sum], column: usize) -> &'a mut [Sum] {
+        &mut histogram[self.layout.offsets[column]..self.layout.offsets[column + 1]]
+    }
+
+    /// The sums per code of a feature, `total` being the node's sum. Borrows them from the histogram where the feature
+    /// has a column of its own, otherwise fills `buffer`.
+    pub(super) fn sums<'a>(
+        &self,
+        histogram: &'a [Sum],
+        total: Sum,
+        feature: usize,
+        buffer: &'a mut Vec<Sum>,
+    ) -> &'a [Sum] {
+        let place = &self.layout.places[feature];
+        let part = &histogram[self.layout.offsets[place.column]..self.layout.offsets[place.column + 1]];
+        let Some(usual) = place.usual() else { return part };
+        buffer.clear();
+        let mut rest = total;
+        for code in 0..self.features[feature].num_codes() {
+            let sum = if code == usual { Sum::default() } else { part[place.code(code)] };
+            rest -= sum;
+            buffer.push(sum);
+        }
+        buffer[usual] = rest;
+        buffer
+    }
+
+    /// Tells the sides of a split apart.
+    pub(super) fn sides(&self, split: &Split) -> Sides {
+        let (bins, place) = (&self.features[split.feature], &self.layout.places[split.feature]);
+        let is_left = |code| code < split.boundary || (split.default_left && code == bins.num_bins());
+        let num_codes = self.layout.offsets[place.column + 1] - self.layout.offsets[place.column];
+        let mut left = vec![place.usual().is_some_and(is_left); num_codes];
+        (0..bins.num_codes()).for_each(|code| left[place.code(code)] = is_left(code));
+        Sides { column: place.column, left }
+    }
+
+    /// The codes of a column; each is below the column's number of codes.
+    pub(super) fn column(&self, column: usize) -> &[C] {
+        &self.columns[column]
+    }
+
     /// The codes of all rows, if a code is a byte.
     pub(super) fn as_bytes(&self) -> Option<&[u8]> {
         C::as_bytes(&self.rows)
     }
 
-    /// A column's part of a histogram.
-    pub(super) fn part_mut<'a, T>(&self, histogram: &'a mut [T], column: usize) -> &'a mut [T] {
-        &mut histogram[self.offsets[column]..self.offsets[column + 1]]
-    }
-
-    /// The codes of a feature; each is below the feature's number of codes.
-    pub(super) fn column(&self, feature: usize) -> &[C] {
-        &self.columns[feature]
-    }
-
-    /// The codes of a row; each is below its feature's number of codes.
+    /// The codes of a row; each is below its column's number of codes.
     #[inline(always)]
     pub(super) fn row(&self, row: usize) -> &[C] {
-        &self.rows[row * self.stride..][..self.features.len()]
+        &self.rows[row * self.stride..][..self.layout.num_columns()]
+    }
+}
+
+/// The side of a split that each code is on.
+#[derive(Debug)]
+pub(super) struct Sides {
+    /// The column that decides.
+    pub(super) column: usize,
+    /// Whether rows of that code go left.
+    pub(super) left: Vec<bool>,
+}
+
+/// Room to encode a column in.
+#[derive(Debug, Default)]
+struct Encoder<C> {
+    values: Vec<f32>,
+    codes: Vec<C>,
+}
+
+impl<C: Code> Encoder<C> {
+    /// Writes the codes of a feature; in a shared column, where they are not the usual one.
+    fn encode(&mut self, values: &FeatureColumn, bins: &FeatureBins, place: &Place, codes: &mut [C]) {
+        let missing = C::new(bins.num_bins());
+        let values = values.f32s(0..codes.len(), &mut self.values);
+        let Some(usual) = place.usual() else { return C::encode(&bins.cuts, missing, values, codes) };
+        self.codes.resize(codes.len(), C::default());
+        C::encode(&bins.cuts, missing, values, &mut self.codes);
+        for (to, code) in codes.iter_mut().zip(&self.codes) {
+            if code.index() != usual {
+                *to = C::new(place.code(code.index()));
+            }
+        }
     }
 }
 
 /// Codes per row with padding.
-fn stride(num_features: usize) -> usize {
-    match num_features {
-        0..=16 => num_features.next_power_of_two(),
-        _ => num_features.next_multiple_of(16),
+fn stride(num_columns: usize) -> usize {
+    match num_columns {
+        0..=16 => num_columns.next_power_of_two(),
+        _ => num_columns.next_multiple_of(16),
     }
 }

@@ -2,7 +2,7 @@
 
 use datafusion_ml_core::{Error, FitContext, Result, TrainingData};
 
-use super::bins::{Bins, Code, Survey};
+use super::bins::{Bins, Code};
 use super::derivatives::{Softmax, Source};
 use super::gradients::{Narrow, Scale, Wide};
 use super::grow::Grower;
@@ -12,6 +12,7 @@ use super::rows::RowLists;
 use super::sampling::Sampling;
 use super::settings::Settings;
 use super::sketch::Sketch;
+use super::survey::Survey;
 use super::tree::Tree;
 
 /// Cells below which a second thread costs more than it gives.
@@ -53,20 +54,19 @@ pub(super) fn fit(
 
 fn boost<C: Code>(
     data: &dyn TrainingData,
-    Survey { features, labels }: Survey,
+    Survey { features, layout, labels }: Survey,
     objective: Objective,
     settings: &Settings,
     context: &dyn FitContext,
 ) -> Result<XgboostModel> {
     let (num_rows, num_outputs) = (labels.len(), objective.num_outputs());
-    let num_codes: usize = features.iter().map(|feature| feature.num_bins() + 1).sum();
     context.reserve(
-        Bins::<C>::memory(num_rows, features.len())
-            + Grower::<C>::memory(num_codes, num_rows, settings)
+        Bins::<C>::memory(num_rows, layout.num_columns())
+            + Grower::<C>::memory(layout.num_codes(), num_rows, settings)
             // Margins, the label and softmax's normalizer.
             + num_rows * (RowLists::<Wide>::BYTES_PER_ROW + 4 * (num_outputs + 2)),
     )?;
-    let bins = Bins::<C>::read(data, features, context)?;
+    let bins = Bins::<C>::read(data, features, layout, context)?;
     let base_scores = match settings.base_score {
         Some(score) => objective.check_base_score(score)?,
         None => objective.estimate_base_scores(&labels),

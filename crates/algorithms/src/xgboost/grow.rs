@@ -120,12 +120,13 @@ impl<'a, C: Code> Grower<'a, C> {
                 continue;
             }
             let values = children.map(|child| growth.nodes[child].value);
-            growth.fringes.push(Fringe { rows: leaf.rows, outcome: Outcome::Split(split, values) });
+            growth.fringes.push(Fringe { rows: leaf.rows, outcome: Outcome::Split(self.bins.sides(&split), values) });
             if let Some(histogram) = histogram {
                 self.histograms.give_back(histogram);
             }
         }
-        let ranges: Vec<_> = divided.iter().map(|(leaf, split, ..)| (leaf.rows.clone(), *split)).collect();
+        let ranges: Vec<_> =
+            divided.iter().map(|(leaf, split, ..)| (leaf.rows.clone(), self.bins.sides(split))).collect();
         let middles = rows.divide(self.bins, &ranges);
 
         // The smaller child's histogram is built from rows, the larger one's is the parent's without it.

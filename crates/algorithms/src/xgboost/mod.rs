@@ -31,6 +31,7 @@
 
 mod bins;
 mod boost;
+mod bundles;
 mod derivatives;
 mod forest;
 mod format;
@@ -45,6 +46,7 @@ mod sampling;
 mod settings;
 mod sketch;
 mod split;
+mod survey;
 mod tree;
 mod ubjson;
 

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::bins::{Bins, Code};
+use super::bins::{Bins, Code, Sides};
 use super::gradients::Rounded;
-use super::split::Split;
 use crate::parallel;
 
 /// Rows that one task divides.
@@ -26,40 +25,35 @@ pub(super) struct RowLists<V> {
 }
 
 /// What becomes of the margins of a range of rows once the tree is grown.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Fringe {
     pub(super) rows: Range<usize>,
     pub(super) outcome: Outcome,
 }
 
 /// What is added to the margins of a range of rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Outcome {
     /// The same for all.
     Leaf(f32),
     /// What the side of the split that the row is on says: left, right.
-    Split(Split, [f32; 2]),
+    Split(Sides, [f32; 2]),
 }
 
-/// Tells the sides of a split apart.
-struct Sides<'a, C> {
+/// Tells the sides of a split apart by the codes of a column.
+struct Decision<'a, C> {
     codes: &'a [C],
-    boundary: usize,
-    /// The code that goes left without being below the boundary.
-    also: usize,
+    left: &'a [bool],
 }
 
-impl<'a, C: Code> Sides<'a, C> {
-    fn new(bins: &'a Bins<C>, split: &Split) -> Self {
-        let missing = bins.feature(split.feature).num_bins();
-        let also = if split.default_left { missing } else { usize::MAX };
-        Self { codes: bins.column(split.feature), boundary: split.boundary, also }
+impl<'a, C: Code> Decision<'a, C> {
+    fn new(bins: &'a Bins<C>, sides: &'a Sides) -> Self {
+        Self { codes: bins.column(sides.column), left: &sides.left }
     }
 
     #[inline(always)]
     fn is_left(&self, row: u32) -> bool {
-        let code = self.codes[row as usize].index();
-        (code < self.boundary) | (code == self.also)
+        self.left[self.codes[row as usize].index()]
     }
 }
 
@@ -84,7 +78,7 @@ impl<V: Rounded> RowLists<V> {
 
     /// Divides ranges, which ascend and do not overlap, so that the left side comes first and both sides keep their
     /// order. Returns where each right side begins.
-    pub(super) fn divide<C: Code>(&mut self, bins: &Bins<C>, splits: &[(Range<usize>, Split)]) -> Vec<usize> {
+    pub(super) fn divide<C: Code>(&mut self, bins: &Bins<C>, splits: &[(Range<usize>, Sides)]) -> Vec<usize> {
         let work: usize = splits.iter().map(|(range, _)| range.len() * 2).sum();
         let pieces: Vec<(usize, Range<usize>)> = splits
             .iter()
@@ -100,7 +94,7 @@ impl<V: Rounded> RowLists<V> {
             .map(|(node, range)| (&splits[*node].1, &self.entries[range.clone()], room.carve(range.clone())))
             .collect();
         let left_counts: Vec<usize> =
-            parallel::map(work, tasks, |(split, rows, room)| divide(&Sides::new(bins, split), rows, room));
+            parallel::map(work, tasks, |(sides, rows, room)| divide(&Decision::new(bins, sides), rows, room));
 
         // The left sides of a node's pieces come first, then the right sides, each in the order of the pieces.
         let mut middles: Vec<usize> = splits.iter().map(|(range, _)| range.start).collect();
@@ -142,8 +136,8 @@ impl<V: Rounded> RowLists<V> {
                 let rows = &rows[..rows.partition_point(|entry| (entry.row as usize) < to)];
                 match outcome {
                     Outcome::Leaf(value) => rows.iter().for_each(|entry| margins[entry.row as usize - from] += value),
-                    Outcome::Split(split, [left, right]) => {
-                        let sides = Sides::new(bins, split);
+                    Outcome::Split(sides, [left, right]) => {
+                        let sides = Decision::new(bins, sides);
                         for Entry { row, .. } in rows {
                             margins[*row as usize - from] += if sides.is_left(*row) { left } else { right };
                         }
@@ -163,7 +157,7 @@ enum Order {
 
 /// Writes the left rows to the front of `room` and the right ones to its back, back to front; returns how many are
 /// left.
-fn divide<C: Code, V: Rounded>(sides: &Sides<C>, rows: &[Entry<V>], room: &mut [Entry<V>]) -> usize {
+fn divide<C: Code, V: Rounded>(sides: &Decision<C>, rows: &[Entry<V>], room: &mut [Entry<V>]) -> usize {
     let room = &mut room[..rows.len()];
     let (mut left, mut back) = (0, rows.len());
     for entry in rows {

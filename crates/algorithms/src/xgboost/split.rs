@@ -95,8 +95,9 @@ pub(super) fn best<C: Code>(
             best = Some(Split { gain, feature, boundary, default_left, left });
         }
     };
+    let mut buffer = Vec::new();
     for feature in features.iter().map(|feature| *feature as usize) {
-        let sums = bins.part(histogram, feature);
+        let sums = bins.sums(histogram, total, feature, &mut buffer);
         let num_bins = bins.feature(feature).num_bins();
         let missing = sums.get(num_bins).copied().unwrap_or_default();
         let mut left = Sum::default();
