@@ -3,9 +3,16 @@
 //! The sketch is that of Karnin, Lang and Liberty (Optimal Quantile Approximation in Streams, 2016) with compactors of
 //! equal capacity that keep the odd and the even ranks in turn, so that it is deterministic. Two sketches merge by
 //! joining their levels. With capacity 4096 the error of a rank is well below a thousandth of the rows.
+//!
+//! Of many values the sketch is given one of each few, drawn evenly: of a quarter of a million, the share of a bin of 256
+//! is off by 3 % of itself. Values are counted exactly as long as few are distinct, however many there are.
 
 /// Distinct values that are counted exactly, and values per level of the sketch.
 const CAPACITY: usize = 4096;
+/// Values from which the sketch draws: it is given between so many and twice as many.
+const DRAWN: usize = 1 << 18;
+/// The golden ratio's fraction in units of `2^-32`: its multiples are spread evenly.
+const GOLDEN: u32 = 0x9E37_79B9;
 
 /// What is known of the values of one feature.
 #[derive(Debug, Default)]
@@ -18,6 +25,10 @@ pub(super) struct Sketch {
     levels: Vec<Level>,
     /// Whether some value was NaN.
     has_missing: bool,
+    /// One of `2^sparsity` values is drawn, once there are too many distinct ones.
+    sparsity: u32,
+    /// Groups of values that one was drawn from.
+    num_groups: u32,
 }
 
 #[derive(Debug, Default)]
@@ -34,17 +45,36 @@ impl Sketch {
         num_values.min(CAPACITY) * size_of::<u32>() * (levels + 5)
     }
 
+    /// A sketch of so many values.
+    pub(super) fn new(num_values: usize) -> Self {
+        Self { sparsity: (num_values / DRAWN).max(1).ilog2(), ..Self::default() }
+    }
+
     /// Takes note of some values; NaN is missing.
-    pub(super) fn extend(&mut self, values: &[f32]) {
-        for value in values {
-            if value.is_nan() {
-                self.has_missing = true;
-            } else {
-                self.buffer.push(key(*value));
-                if self.buffer.len() == CAPACITY {
-                    self.flush();
-                }
+    pub(super) fn extend(&mut self, mut values: &[f32]) {
+        self.has_missing = self.has_missing || values.iter().fold(false, |any, value| any | value.is_nan());
+        while self.levels.is_empty() && !values.is_empty() {
+            let (now, later) = values.split_at(values.len().min(CAPACITY - self.buffer.len()));
+            now.iter().for_each(|value| self.push_value(*value));
+            values = later;
+        }
+        for group in values.chunks(1 << self.sparsity) {
+            self.num_groups = self.num_groups.wrapping_add(1);
+            let drawn = u64::from(self.num_groups.wrapping_mul(GOLDEN)) << self.sparsity >> 32;
+            // A last group that is too short for the draw counts in proportion to its length, on average.
+            if let Some(value) = group.get(drawn as usize) {
+                self.push_value(*value);
             }
+        }
+    }
+
+    fn push_value(&mut self, value: f32) {
+        // The place is written in any case and kept unless the value is missing: no branch depends on the data.
+        self.buffer.push(key(value));
+        let len = self.buffer.len() - usize::from(value.is_nan());
+        self.buffer.truncate(len);
+        if len == CAPACITY {
+            self.flush();
         }
     }
 
@@ -59,7 +89,8 @@ impl Sketch {
             self.flush();
         }
         let mut weighted: Vec<(u32, u64)> = self.exact;
-        weighted.extend(self.buffer.iter().map(|key| (*key, 1)));
+        let weight = if self.levels.is_empty() { 1 } else { 1 << self.sparsity };
+        weighted.extend(self.buffer.iter().map(|key| (*key, weight)));
         for (level, Level { keys, .. }) in self.levels.iter().enumerate() {
             weighted.extend(keys.iter().map(|key| (*key, 1 << level)));
         }
@@ -78,7 +109,7 @@ impl Sketch {
         self.buffer.sort_unstable();
         if !self.levels.is_empty() {
             let mut keys = std::mem::take(&mut self.buffer);
-            self.push(0, &keys);
+            self.push(self.sparsity as usize, &keys);
             keys.clear();
             self.buffer = keys;
             return;
@@ -199,15 +230,15 @@ mod tests {
     #[test]
     fn ranks_of_many_values_are_near_the_truth() {
         let n = 1_000_000u64;
-        let mut sketch = Sketch::default();
+        let mut sketch = Sketch::new(n as usize);
         let values: Vec<f32> = (0..n).map(|i| (i * 7919 % n) as f32).collect();
         values.chunks(8192).for_each(|chunk| sketch.extend(chunk));
         let values = sketch.finish();
         assert!(values.len() < 16 * CAPACITY);
-        assert_eq!(values.iter().map(|(_, count)| count).sum::<u64>(), n);
+        assert!(values.iter().map(|(_, count)| count).sum::<u64>().abs_diff(n) < n / 1000);
         let mut rank = 0;
         for (value, count) in values {
-            assert!((f64::from(value) - rank as f64).abs() < n as f64 * 1e-3, "{value} has rank {rank}");
+            assert!((f64::from(value) - rank as f64).abs() < n as f64 * 3e-3, "{value} has rank {rank}");
             rank += count;
         }
     }

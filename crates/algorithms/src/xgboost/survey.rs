@@ -36,7 +36,8 @@ impl Survey {
         context: &dyn FitContext,
     ) -> Result<Self> {
         let num_features = data.feature_names().len();
-        let mut features: Vec<Feature> = (0..num_features).map(|_| Feature::default()).collect();
+        let mut features: Vec<Feature> =
+            (0..num_features).map(|_| Feature { sketch: Sketch::new(data.num_rows()), ..Feature::default() }).collect();
         let mut bundles = Bundles::default();
         let mut labels = Vec::with_capacity(data.num_rows());
         for block in data.blocks() {
