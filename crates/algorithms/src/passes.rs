@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use datafusion_ml_core::{Error, FeatureColumn, FitContext, Result, TrainingBlock, TrainingData};
+use datafusion_ml_core::{FeatureColumn, FitContext, Result, TrainingBlock, TrainingData};
 
 use crate::parallel;
 
@@ -17,11 +17,7 @@ pub(crate) use tile::{Products, Tile, add_products, combine};
 
 /// Runs `work` on a pool of the context's threads.
 pub(crate) fn with_threads<T: Send>(context: &dyn FitContext, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(context.threads())
-        .build()
-        .map_err(|e| Error::internal(format!("no threads for training: {e}")))?
-        .install(work)
+    parallel::on_threads(context.threads(), work)
 }
 
 /// How many values are worked on before the context is asked whether to go on.
@@ -41,7 +37,7 @@ pub(crate) fn over_blocks<T: Send>(
     loop {
         context.checkpoint()?;
         let (first_row, mut group) = (next_row, Vec::new());
-        while group.len() < 2 * rayon::current_num_threads()
+        while group.len() < 2 * parallel::threads()
             || (next_row - first_row) * data.feature_names().len().max(1) < GROUP_VALUES
         {
             let Some(block) = blocks.next().transpose()? else { break };

@@ -2,6 +2,7 @@
 //!
 //! The fixtures are written by `scripts/xgboost_fixtures.py`, which also checks what is exported here.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,12 +22,24 @@ struct Context {
     threads: usize,
     deadline: Option<Instant>,
     checkpoints_left: AtomicUsize,
+    /// The requests for memory that are refused, by their number.
+    refused: Range<usize>,
+    requests: AtomicUsize,
+    scratch_dir: Option<PathBuf>,
     metrics: Mutex<Vec<(String, f64)>>,
 }
 
 impl Context {
     fn new(threads: usize) -> Self {
-        Self { threads, deadline: None, checkpoints_left: AtomicUsize::new(usize::MAX), metrics: Mutex::default() }
+        Self {
+            threads,
+            deadline: None,
+            checkpoints_left: AtomicUsize::new(usize::MAX),
+            refused: 0..0,
+            requests: AtomicUsize::new(0),
+            scratch_dir: None,
+            metrics: Mutex::default(),
+        }
     }
 }
 
@@ -55,8 +68,15 @@ impl FitContext for Context {
         self.deadline
     }
 
-    fn reserve(&self, _: usize) -> Result<()> {
-        Ok(())
+    fn reserve(&self, bytes: usize) -> Result<()> {
+        match self.refused.contains(&self.requests.fetch_add(1, Ordering::Relaxed)) {
+            true => Err(Error::data(format!("there are no {bytes} bytes left"))),
+            false => Ok(()),
+        }
+    }
+
+    fn scratch_dir(&self) -> Option<PathBuf> {
+        self.scratch_dir.clone()
     }
 }
 
@@ -318,6 +338,47 @@ fn the_model_does_not_depend_on_threads_or_blocks() {
         assert_eq!(one, parameters(2), "{objective}");
         assert_eq!(one, parameters(3), "{objective}");
     }
+}
+
+#[test]
+fn the_model_does_not_depend_on_the_memory_for_codes() {
+    let (columns, y) = sample(3000);
+    let fit = |refused: Range<usize>, scratch_dir: Option<PathBuf>, max_bin: &str| {
+        let context = Context { refused, scratch_dir, ..Context::new(2) };
+        let options = [("num_round", "5"), ("max_bin", max_bin)];
+        fit_in(&context, &columns, &y, "reg:squarederror", &options).map(|model| model.parameters().unwrap())
+    };
+    for max_bin in ["256", "1000"] {
+        let expected = fit(0..0, None, max_bin).unwrap();
+        // Requests 0 and 1 are for all but codes, 2 for both copies of them, 3 for one.
+        assert_eq!(fit(2..3, None, max_bin).unwrap(), expected);
+        assert_eq!(fit(2..4, Some(std::env::temp_dir()), max_bin).unwrap(), expected);
+        assert_eq!(fit(2..4, None, max_bin).unwrap_err().kind(), ErrorKind::Data);
+        let nowhere = Path::new("/there/is/no/such/directory").to_owned();
+        assert_eq!(fit(2..4, Some(nowhere), max_bin).unwrap_err().kind(), ErrorKind::Storage);
+    }
+}
+
+#[test]
+fn features_that_exclude_each_other_are_learned_from_as_others_are() {
+    let (mut columns, y) = sample(2000);
+    let kinds: Vec<usize> = (0..2000).map(|i| (i * i) % 7).collect();
+    let y: Vec<f64> = y.iter().zip(&kinds).map(|(y, kind)| y + [0.0, 1.0, -2.0, 0.5, 3.0, 0.1, 0.7][*kind]).collect();
+    // With 0 the columns are bundled; without, they are the same but for where they are cut.
+    let mut others = columns.clone();
+    for kind in 0..7 {
+        let is_kind = |of: f32, other: f32| kinds.iter().map(|k| if *k == kind { of } else { other }).collect();
+        columns.push(is_kind(1.0, 0.0));
+        others.push(is_kind(9.0, 5.0));
+        columns.push(is_kind(f32::NAN, 0.0));
+        others.push(is_kind(f32::NAN, 5.0));
+        columns.push(is_kind(-3.5, f32::NAN));
+        others.push(is_kind(5.0, f32::NAN));
+    }
+    let options = [("num_round", "20"), ("colsample_bynode", "0.7")];
+    let bundled = fit(&columns, &y, "reg:squarederror", &options);
+    let separate = fit(&others, &y, "reg:squarederror", &options);
+    assert_eq!(margins(&bundled, &columns), margins(&separate, &others));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The contract between the engine and a learning algorithm.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,6 +83,11 @@ pub trait FitContext: Send + Sync {
 
     /// Asks for `bytes` of memory that stay in use until the fit ends.
     fn reserve(&self, bytes: usize) -> Result<()>;
+
+    /// Where temporary files may go once memory is refused, if anywhere.
+    fn scratch_dir(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A fitted model: immutable, shared between threads, pure.

@@ -3,6 +3,7 @@
 use datafusion_ml_core::{Error, FeatureColumn, FitContext, Result, TrainingData};
 
 use super::bundles::{Layout, Place};
+use super::codes::{Codes, Storage};
 use super::gradients::Sum;
 use super::split::Split;
 use crate::parallel;
@@ -90,14 +91,15 @@ impl FeatureBins {
     }
 }
 
-/// The codes of all cells, twice: row by row for histograms, column by column for dividing rows.
+/// The codes of all cells: row by row for histograms and, if there is memory, again column by column for dividing rows,
+/// which would otherwise fetch a whole row for one code.
 #[derive(Debug)]
 pub(super) struct Bins<C> {
     num_rows: usize,
     /// Codes per row including padding, so that few rows straddle cache lines.
     stride: usize,
-    rows: Vec<C>,
-    columns: Vec<Vec<C>>,
+    rows: Codes<C>,
+    columns: Option<Codes<C>>,
     features: Vec<FeatureBins>,
     layout: Layout,
 }
@@ -106,11 +108,6 @@ pub(super) struct Bins<C> {
 const TILE: usize = 512;
 
 impl<C: Code> Bins<C> {
-    /// The bytes that codes of so many cells take.
-    pub(super) fn memory(num_rows: usize, num_columns: usize) -> usize {
-        num_rows.saturating_mul(num_columns + stride(num_columns)).saturating_mul(size_of::<C>())
-    }
-
     /// Reads the data once more and replaces every value by its code.
     pub(super) fn read(
         data: &dyn TrainingData,
@@ -120,9 +117,11 @@ impl<C: Code> Bins<C> {
     ) -> Result<Self> {
         let (num_rows, num_features, num_columns) = (data.num_rows(), features.len(), layout.num_columns());
         let stride = stride(num_columns);
-        let mut columns: Vec<(Vec<C>, Encoder<C>)> =
-            (0..num_columns).map(|_| (vec![C::default(); num_rows], Encoder::default())).collect();
-        let mut rows = vec![C::default(); num_rows * stride];
+        let (rows_len, columns_len) = (num_rows.saturating_mul(stride), num_rows.saturating_mul(num_columns));
+        let (has_columns, storage) = reserve(rows_len * size_of::<C>(), columns_len * size_of::<C>(), context)?;
+        let mut rows = Codes::<C>::new(rows_len, &storage)?;
+        let mut columns = if has_columns { Some(Codes::<C>::new(columns_len, &storage)?) } else { None };
+        let mut encoders: Vec<Encoder<C>> = (0..num_columns).map(|_| Encoder::default()).collect();
         let mut start = 0;
         for block in data.blocks() {
             context.checkpoint()?;
@@ -131,29 +130,32 @@ impl<C: Code> Bins<C> {
             if end > num_rows || block.features.num_features() != num_features {
                 return Err(Error::internal("the training data changed between two passes"));
             }
-            let tasks = columns.iter_mut().zip(&layout.members).collect();
-            parallel::for_each((end - start) * num_features * 4, tasks, |((codes, encoder), members)| {
-                let codes = &mut codes[start..end];
+            let tasks = encoders.iter_mut().zip(&layout.members).collect();
+            parallel::for_each((end - start) * num_features * 4, tasks, |(encoder, members)| {
+                encoder.begin(end - start);
                 for feature in members {
                     let values = block.features.column(*feature);
-                    encoder.encode(values, &features[*feature], &layout.places[*feature], codes);
+                    encoder.encode(values, &features[*feature], &layout.places[*feature]);
                 }
             });
             let tiles = rows[start * stride..end * stride].chunks_mut(TILE * stride).enumerate().collect::<Vec<_>>();
             parallel::for_each((end - start) * num_columns, tiles, |(index, tile)| {
-                let from = start + index * TILE;
-                for (column, (codes, _)) in columns.iter().enumerate() {
-                    for (row, code) in tile.chunks_exact_mut(stride).zip(&codes[from..]) {
+                for (column, encoder) in encoders.iter().enumerate() {
+                    for (row, code) in tile.chunks_exact_mut(stride).zip(&encoder.codes[index * TILE..]) {
                         row[column] = *code;
                     }
                 }
             });
+            if let Some(columns) = &mut columns {
+                for (column, encoder) in columns.chunks_exact_mut(num_rows).zip(&encoders) {
+                    column[start..end].copy_from_slice(&encoder.codes);
+                }
+            }
             start = end;
         }
         if start != num_rows {
             return Err(Error::internal(format!("the training data has {start} instead of {num_rows} rows")));
         }
-        let columns = columns.into_iter().map(|(codes, _)| codes).collect();
         Ok(Self { num_rows, stride, rows, columns, features, layout })
     }
 
@@ -230,9 +232,12 @@ impl<C: Code> Bins<C> {
         Sides { column: place.column, left }
     }
 
-    /// The codes of a column; each is below the column's number of codes.
-    pub(super) fn column(&self, column: usize) -> &[C] {
-        &self.columns[column]
+    /// The codes of a column.
+    pub(super) fn column(&self, column: usize) -> Column<'_, C> {
+        match &self.columns {
+            Some(columns) => Column { codes: &columns[column * self.num_rows..][..self.num_rows], step: 1 },
+            None => Column { codes: &self.rows[column..], step: self.stride },
+        }
     }
 
     /// The codes of all rows, if a code is a byte.
@@ -247,6 +252,34 @@ impl<C: Code> Bins<C> {
     }
 }
 
+/// Asks for memory for the codes: for rows and columns, for the rows alone, or for neither if there is a directory for
+/// temporary files. Says whether columns are to be kept, and where the codes go.
+fn reserve(rows: usize, columns: usize, context: &dyn FitContext) -> Result<(bool, Storage)> {
+    if context.reserve(rows.saturating_add(columns)).is_ok() {
+        return Ok((true, Storage::Memory));
+    }
+    match (context.reserve(rows), context.scratch_dir()) {
+        (Ok(()), _) => Ok((false, Storage::Memory)),
+        (Err(_), Some(directory)) => Ok((false, Storage::File(directory))),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// The codes of a column, some steps apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column<'a, C> {
+    codes: &'a [C],
+    step: usize,
+}
+
+impl<C: Code> Column<'_, C> {
+    /// The code of a row, below the column's number of codes.
+    #[inline(always)]
+    pub(super) fn code(&self, row: u32) -> usize {
+        self.codes[row as usize * self.step].index()
+    }
+}
+
 /// The side of a split that each code is on.
 #[derive(Debug)]
 pub(super) struct Sides {
@@ -256,22 +289,30 @@ pub(super) struct Sides {
     pub(super) left: Vec<bool>,
 }
 
-/// Room to encode a column in.
+/// The codes of a column in one block.
 #[derive(Debug, Default)]
 struct Encoder<C> {
-    values: Vec<f32>,
     codes: Vec<C>,
+    values: Vec<f32>,
+    /// The codes of one feature of several.
+    own: Vec<C>,
 }
 
 impl<C: Code> Encoder<C> {
+    /// Begins a block of so many rows, in which all features have their usual values so far.
+    fn begin(&mut self, num_rows: usize) {
+        self.codes.clear();
+        self.codes.resize(num_rows, C::default());
+    }
+
     /// Writes the codes of a feature; in a shared column, where they are not the usual one.
-    fn encode(&mut self, values: &FeatureColumn, bins: &FeatureBins, place: &Place, codes: &mut [C]) {
+    fn encode(&mut self, values: &FeatureColumn, bins: &FeatureBins, place: &Place) {
         let missing = C::new(bins.num_bins());
-        let values = values.f32s(0..codes.len(), &mut self.values);
-        let Some(usual) = place.usual() else { return C::encode(&bins.cuts, missing, values, codes) };
-        self.codes.resize(codes.len(), C::default());
-        C::encode(&bins.cuts, missing, values, &mut self.codes);
-        for (to, code) in codes.iter_mut().zip(&self.codes) {
+        let values = values.f32s(0..self.codes.len(), &mut self.values);
+        let Some(usual) = place.usual() else { return C::encode(&bins.cuts, missing, values, &mut self.codes) };
+        self.own.resize(self.codes.len(), C::default());
+        C::encode(&bins.cuts, missing, values, &mut self.own);
+        for (to, code) in self.codes.iter_mut().zip(&self.own) {
             if code.index() != usual {
                 *to = C::new(place.code(code.index()));
             }
@@ -279,10 +320,8 @@ impl<C: Code> Encoder<C> {
     }
 }
 
-/// Codes per row with padding.
+/// Codes per row with padding, which keeps rows from straddling cache lines as far as it adds a fifth at most.
 fn stride(num_columns: usize) -> usize {
-    match num_columns {
-        0..=16 => num_columns.next_power_of_two(),
-        _ => num_columns.next_multiple_of(16),
-    }
+    let padded = if num_columns > 64 { num_columns.next_multiple_of(64) } else { num_columns.next_power_of_two() };
+    if (padded - num_columns) * 5 <= num_columns { padded } else { num_columns.next_multiple_of(4) }
 }

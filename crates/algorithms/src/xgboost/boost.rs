@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::sketch::Sketch;
 use super::survey::Survey;
 use super::tree::Tree;
+use crate::parallel;
 
 /// Cells below which a second thread costs more than it gives.
 const SERIAL_CELLS: usize = 1 << 18;
@@ -27,12 +28,7 @@ pub(super) fn fit(
 ) -> Result<XgboostModel> {
     let cells = data.num_rows().saturating_mul(data.feature_names().len());
     let threads = if cells < SERIAL_CELLS { 1 } else { settings.threads };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|index| format!("xgboost-{index}"))
-        .build()
-        .map_err(|e| Error::internal(format!("no threads for training: {e}")))?;
-    pool.install(|| {
+    parallel::on_threads(threads, || {
         if data.num_rows() == 0 {
             return Err(Error::data("there are no rows to learn from; check the query's filters"));
         }
@@ -61,8 +57,7 @@ fn boost<C: Code>(
 ) -> Result<XgboostModel> {
     let (num_rows, num_outputs) = (labels.len(), objective.num_outputs());
     context.reserve(
-        Bins::<C>::memory(num_rows, layout.num_columns())
-            + Grower::<C>::memory(layout.num_codes(), num_rows, settings)
+        Grower::<C>::memory(layout.num_codes(), num_rows, settings)
             // Margins, the label and softmax's normalizer.
             + num_rows * (RowLists::<Wide>::BYTES_PER_ROW + 4 * (num_outputs + 2)),
     )?;

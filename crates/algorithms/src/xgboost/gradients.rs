@@ -54,6 +54,16 @@ impl SubAssign for Sum {
     }
 }
 
+impl std::ops::Add for Sum {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
 impl std::ops::Sub for Sum {
     type Output = Self;
 
@@ -174,10 +184,7 @@ impl Scale {
             }
             sum
         });
-        sums.into_iter().fold(Sum::default(), |mut all, sum| {
-            all += sum;
-            all
-        })
+        sums.into_iter().fold(Sum::default(), |all, sum| all + sum)
     }
 }
 

@@ -173,7 +173,7 @@ impl<'a, C: Code> Grower<'a, C> {
 
     /// The leaves that are worth splitting, with their best splits; settles the others.
     fn find_splits(&mut self, growth: &mut Growth, leaves: Vec<(Leaf, Histogram)>) -> Vec<Candidate> {
-        let threads = rayon::current_num_threads();
+        let threads = parallel::threads();
         let features: Vec<_> = leaves.iter().map(|(leaf, _)| growth.sampling.features(leaf.depth, leaf.node)).collect();
         let mut tasks = Vec::new();
         for (index, ((leaf, histogram), features)) in leaves.iter().zip(&features).enumerate() {

@@ -31,7 +31,7 @@ thread_local! {
 pub(super) fn build<C: Code, V: Rounded>(bins: &Bins<C>, nodes: Vec<(&[Entry<V>], &mut Histogram)>) {
     let num_rows: usize = nodes.iter().map(|(rows, _)| rows.len()).sum();
     let work = num_rows * bins.num_columns();
-    let threads = rayon::current_num_threads();
+    let threads = parallel::threads();
     let mut tasks = Vec::new();
     let mut targets = Vec::with_capacity(nodes.len());
     for (rows, histogram) in nodes {
@@ -61,7 +61,7 @@ pub(super) fn build<C: Code, V: Rounded>(bins: &Bins<C>, nodes: Vec<(&[Entry<V>]
     });
 }
 
-/// Adds the values of rows to the packed sums of all their codes; `codes` are `stride` per row.
+/// Adds the values of rows to the packed sums of all their codes; those that are not sampled have nothing to add. `codes` are `stride` per row.
 #[inline(never)]
 fn add_packed<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histogram: &mut [[i64; WIDTH]]) {
     let num_columns = histogram.len();
@@ -70,7 +70,7 @@ fn add_packed<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histog
         if let Some(ahead) = rows.get(index + AHEAD) {
             prefetch(codes, ahead.row as usize * stride);
         }
-        let Some(value) = value.packed() else { return };
+        let Some(value) = value.packed().filter(|value| *value != 0) else { continue };
         let (code_groups, last_codes) = codes[*row as usize * stride..][..num_columns].as_chunks::<GROUP>();
         for (columns, codes) in groups.iter_mut().zip(code_groups) {
             // One load of all codes leaves the ports for loads to the sums.
@@ -92,6 +92,9 @@ fn add<C: Code, V: Rounded>(bins: &Bins<C>, rows: &[Entry<V>], histogram: &mut [
     for (index, Entry { row, value }) in rows.iter().enumerate() {
         if let Some(ahead) = rows.get(index + AHEAD) {
             prefetch(bins.row(ahead.row as usize), 0);
+        }
+        if *value == V::default() {
+            continue;
         }
         let value = value.sum();
         for (offset, code) in bins.offsets().iter().zip(bins.row(*row as usize)) {

@@ -32,6 +32,7 @@
 mod bins;
 mod boost;
 mod bundles;
+mod codes;
 mod derivatives;
 mod forest;
 mod format;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bins::{Bins, Code, Sides};
+use super::bins::{Bins, Code, Column, Sides};
 use super::gradients::Rounded;
 use crate::parallel;
 
@@ -42,18 +42,18 @@ pub(super) enum Outcome {
 
 /// Tells the sides of a split apart by the codes of a column.
 struct Decision<'a, C> {
-    codes: &'a [C],
+    column: Column<'a, C>,
     left: &'a [bool],
 }
 
 impl<'a, C: Code> Decision<'a, C> {
     fn new(bins: &'a Bins<C>, sides: &'a Sides) -> Self {
-        Self { codes: bins.column(sides.column), left: &sides.left }
+        Self { column: bins.column(sides.column), left: &sides.left }
     }
 
     #[inline(always)]
     fn is_left(&self, row: u32) -> bool {
-        self.left[self.codes[row as usize].index()]
+        self.left[self.column.code(row)]
     }
 }
 
@@ -124,7 +124,7 @@ impl<V: Rounded> RowLists<V> {
     /// Adds to the margin of every row what its fringe says. The fringes hold every row once.
     pub(super) fn add_outcomes<C: Code>(&self, bins: &Bins<C>, fringes: &[Fringe], margins: &mut [f32]) {
         // Each task owns some consecutive margins; the rows of a fringe ascend, so that it finds its share by search.
-        let threads = rayon::current_num_threads();
+        let threads = parallel::threads();
         let most = margins.len().div_ceil(threads).max(1);
         let size = if fringes.len() > 1024 { most } else { most.min(1 << 16) };
         let work = margins.len() * 2;

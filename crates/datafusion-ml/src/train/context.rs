@@ -1,11 +1,13 @@
 //! What surrounds a fit in a session: threads, progress, cancellation, deadline and memory.
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use datafusion::execution::TaskContext;
+use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion_ml_core::{Error, FitContext, Result};
 use parking_lot::Mutex;
@@ -40,6 +42,7 @@ pub(super) struct SessionFitContext {
     progress: Option<Arc<dyn TrainingProgress>>,
     /// What the fit reserved; given back when the fit is done.
     reservation: Mutex<MemoryReservation>,
+    disk: Arc<DiskManager>,
 }
 
 impl SessionFitContext {
@@ -60,6 +63,7 @@ impl SessionFitContext {
             cancelled: Arc::clone(&cancel.0),
             progress,
             reservation: Mutex::new(reservation),
+            disk: Arc::clone(&task.runtime_env().disk_manager),
         }
     }
 
@@ -105,6 +109,13 @@ impl FitContext for SessionFitContext {
                 e.strip_backtrace()
             ))
         })
+    }
+
+    /// Where the session spills to.
+    fn scratch_dir(&self) -> Option<PathBuf> {
+        // The folder is made with its first file.
+        let file = self.disk.create_tmp_file("CREATE MODEL").ok()?;
+        file.path().and_then(Path::parent).map(Path::to_owned)
     }
 }
 
