@@ -1,6 +1,8 @@
 //! What a user can do with datafusion-ml, tested from the outside.
 
 mod architecture;
+mod catalog;
+mod counting_store;
 mod golden;
 mod lifecycle;
 mod s3;

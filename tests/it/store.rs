@@ -28,11 +28,13 @@ impl ObjectStores for Fixed {
     }
 }
 
-async fn root(url: &str, store: &Arc<dyn ObjectStore>) -> StoreRoot {
+/// The root of a store.
+pub(crate) async fn root(url: &str, store: &Arc<dyn ObjectStore>) -> StoreRoot {
     StoreRoot::open(&parse_store_url(url).unwrap(), &Fixed(Arc::clone(store)), None).await.unwrap()
 }
 
-fn entry(name: &str) -> ModelEntry {
+/// The entry of a model, which need not have an artifact.
+pub(crate) fn entry(name: &str) -> ModelEntry {
     ModelEntry {
         name: ModelName::new("public", name),
         version: 1,
@@ -65,7 +67,8 @@ fn entry(name: &str) -> ModelEntry {
     }
 }
 
-fn put(name: &str) -> Action {
+/// The action that makes that entry.
+pub(crate) fn put(name: &str) -> Action {
     Action::PutModel(Box::new(entry(name)))
 }
 

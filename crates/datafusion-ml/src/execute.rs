@@ -55,7 +55,7 @@ async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFra
         ShowModel::All => show_all(&state)?,
         ShowModel::Named(name) => {
             let name = model_name(session, &name)?;
-            show(state.model(&name).ok_or_else(|| no_such_model(&state, &name))?)?
+            show(state.model(&name).ok_or_else(|| no_such_model(&state, &name))?.entry()?)?
         }
     };
     answer(session, batch)
@@ -68,7 +68,7 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
         .shared
         .catalog
         .commit(|state| {
-            dropped = state.model(&name).cloned();
+            dropped = state.model(&name).map(|model| model.key().clone());
             match &dropped {
                 Some(_) => Ok(vec![Action::DropModel(name.clone())]),
                 None if statement.if_exists => Ok(Vec::new()),
@@ -76,8 +76,8 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
             }
         })
         .await?;
-    if let Some(entry) = dropped {
-        deregister(session, &entry);
+    if let Some(key) = dropped {
+        deregister(session, &key);
     }
     session.context().read_empty()
 }
@@ -111,7 +111,7 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
 }
 
 fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
-    let names: BTreeSet<&str> = state.models().map(|entry| entry.name.name.as_str()).collect();
+    let names: BTreeSet<&str> = state.models().map(|model| model.name().name.as_str()).collect();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),
         None => "SHOW MODEL ALL lists the models".to_owned(),

@@ -13,7 +13,7 @@ use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion_ml_core::{Error, FittedModel};
 
-use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelName};
+use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
 use crate::predict::{call_names, entry_of, functions};
 use crate::session::MlSession;
@@ -23,17 +23,23 @@ use crate::store::{StoreRoot, parse_store_url};
 /// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
 /// neither built in nor of a model are left for the planner to complain about.
 pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
-    resolve_names(session, &function_names(statement)).await?;
-    let state = session.context().state();
-    let is_ours = |name: &str| state.scalar_functions().get(name).is_some_and(|function| entry_of(function).is_some());
-    quote_function_names(statement, &is_ours);
+    let called = function_names(statement);
+    resolve_names(session, &called).await?;
+    if called.iter().any(|name| name.contains('.')) {
+        let state = session.context().state_ref();
+        let state = state.read();
+        quote_function_names(statement, &|name| registered(&state, name).is_some());
+    }
     Ok(())
 }
 
 /// Resolves the functions of these names, as a statement calls them: `f`, `schema.f`.
 async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result<()> {
-    let state = session.context().state();
-    let called: Vec<&String> = called.iter().filter(|name| !is_foreign(&state, name)).collect();
+    let called: Vec<&String> = {
+        let state = session.context().state_ref();
+        let state = state.read();
+        called.iter().filter(|name| !is_foreign(&state, name)).collect()
+    };
     if called.is_empty() {
         return Ok(());
     }
@@ -45,8 +51,13 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
             None => FunctionName::new(&default_schema, name),
         };
         match catalog.model_of_function(&function) {
-            Some(entry) => load(session, &state, entry).await?,
-            None => forget(session, &state, name),
+            Some(model) => {
+                let entry = model.entry()?;
+                if !are_registered(session, entry, [name.as_str()]) {
+                    load(session, entry).await?;
+                }
+            }
+            None => forget(session, name),
         }
     }
     Ok(())
@@ -54,10 +65,14 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
 
 /// Resolves every function of every model.
 pub(crate) async fn resolve_all(session: &MlSession) -> Result<()> {
+    let default_schema = session.default_schema();
     let catalog = session.shared.catalog.refresh().await?;
-    let state = session.context().state();
-    for entry in catalog.models() {
-        load(session, &state, entry).await?;
+    for model in catalog.models() {
+        let entry = model.entry()?;
+        let names: Vec<String> = entry.functions().iter().flat_map(|f| call_names(f, &default_schema)).collect();
+        if !are_registered(session, entry, names.iter().map(String::as_str)) {
+            load(session, entry).await?;
+        }
     }
     Ok(())
 }
@@ -77,43 +92,52 @@ pub(crate) fn is_foreign(state: &SessionState, name: &str) -> bool {
 
 /// Puts the functions of a fitted model into the context.
 pub(crate) fn register(session: &MlSession, entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<()> {
-    for function in functions(entry, model, &session.default_schema())? {
-        session.context().state_ref().write().register_udf(function)?;
+    let functions = functions(entry, model, &session.default_schema())?;
+    let state = session.context().state_ref();
+    let mut state = state.write();
+    for function in functions {
+        state.register_udf(function)?;
     }
     Ok(())
 }
 
 /// Takes the functions of a model that is gone out of the context.
-pub(crate) fn deregister(session: &MlSession, entry: &ModelEntry) {
-    let state = session.context().state();
-    for function in entry.functions() {
+pub(crate) fn deregister(session: &MlSession, model: &ModelKey) {
+    for function in model.functions() {
         for name in call_names(&function, &session.default_schema()) {
-            forget(session, &state, &name);
+            forget(session, &name);
         }
     }
 }
 
 /// Takes one function out of the context, if it is a model's.
-fn forget(session: &MlSession, state: &SessionState, name: &str) {
-    if state.scalar_functions().get(name).is_some_and(|function| entry_of(function).is_some()) {
+fn forget(session: &MlSession, name: &str) {
+    let is_ours = registered(&session.context().state_ref().read(), name).is_some();
+    if is_ours {
         session.context().deregister_udf(name);
     }
 }
 
-/// Loads a model and registers its functions, unless this version is registered already.
-async fn load(session: &MlSession, state: &SessionState, entry: &Arc<ModelEntry>) -> Result<()> {
-    let default_schema = session.default_schema();
-    let is_current = |name: &String| {
-        let registered = state.scalar_functions().get(name).and_then(|function| entry_of(function));
-        registered.is_some_and(|registered| {
+/// The entry of the model whose function of that name is in the context.
+fn registered<'a>(state: &'a SessionState, name: &str) -> Option<&'a Arc<ModelEntry>> {
+    state.scalar_functions().get(name).and_then(|function| entry_of(function))
+}
+
+/// Whether the functions of these names are in the context, and are of this very version of the model.
+fn are_registered<'a>(session: &MlSession, entry: &ModelEntry, names: impl IntoIterator<Item = &'a str>) -> bool {
+    let state = session.context().state_ref();
+    let state = state.read();
+    names.into_iter().all(|name| {
+        registered(&state, name).is_some_and(|registered| {
             registered.name == entry.name
                 && registered.version == entry.version
                 && registered.artifact == entry.artifact
         })
-    };
-    if entry.functions().iter().flat_map(|f| call_names(f, &default_schema)).all(|name| is_current(&name)) {
-        return Ok(());
-    }
+    })
+}
+
+/// Loads a model and registers its functions.
+async fn load(session: &MlSession, entry: &Arc<ModelEntry>) -> Result<()> {
     let model = Arc::new(read(session, entry).await?);
     register(session, entry, &model)
 }
@@ -143,7 +167,8 @@ pub(crate) fn check_function_names(
     entry_functions: &[FunctionName],
     model: &ModelName,
 ) -> Result<()> {
-    let state = session.context().state();
+    let state = session.context().state_ref();
+    let state = state.read();
     for function in entry_functions {
         if is_foreign(&state, &function.name) {
             return Err(invalid(format!(
@@ -151,10 +176,10 @@ pub(crate) fn check_function_names(
                 function.name
             )));
         }
-        if let Some(other) = catalog.model_of_function(function).filter(|other| other.name != *model) {
+        if let Some(other) = catalog.model_of_function(function).filter(|other| other.name() != model) {
             return Err(invalid(format!(
                 "function {function} belongs to model {}; choose another name after FUNCTION, or drop that model",
-                other.name
+                other.name()
             )));
         }
     }

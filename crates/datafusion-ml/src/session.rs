@@ -138,7 +138,7 @@ impl MlSession {
 
     /// The dialect that the context's option `datafusion.sql_parser.dialect` names.
     pub fn dialect(&self) -> Result<Box<dyn SqlDialect>> {
-        let name = self.context().state().config_options().sql_parser.dialect;
+        let name = self.context().state_ref().read().config_options().sql_parser.dialect;
         dialect_from_str(name)
             .ok_or_else(|| plan_datafusion_err!("there is no SQL dialect {name}; there are {}", Dialect::available()))
     }
@@ -159,15 +159,15 @@ impl MlSession {
         let default_schema = self.default_schema();
         let state = self.shared.catalog.cached();
         let name = |name: &ModelName| if name.schema == default_schema { name.name.clone() } else { name.to_string() };
-        state.models().map(|entry| name(&entry.name)).collect()
+        state.models().map(|model| name(model.name())).collect()
     }
 
     /// The schema of names that do not say theirs.
     pub(crate) fn default_schema(&self) -> String {
-        self.context().state().config_options().catalog.default_schema.clone()
+        self.context().state_ref().read().config_options().catalog.default_schema.clone()
     }
 
     pub(crate) fn options(&self) -> MlOptions {
-        MlOptions::from_config(self.context().state().config_options())
+        MlOptions::from_config(self.context().state_ref().read().config_options())
     }
 }

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
-use crate::catalog::{CatalogState, ModelEntry, SourceText};
+use crate::catalog::{CatalogState, IndexedEntry, ModelEntry, SourceText};
 
 /// The rows of a report.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Report {
 
 /// `SHOW MODEL ALL`: columns `Schema Name` and `Model Name`.
 pub(crate) fn show_all(state: &CatalogState) -> Result<RecordBatch> {
-    let names = state.models().map(|entry| &entry.name);
+    let names = state.models().map(IndexedEntry::name);
     let (schemas, models) = names.map(|name| (name.schema.clone(), name.name.clone())).unzip();
     two_columns(["Schema Name", "Model Name"], schemas, models)
 }

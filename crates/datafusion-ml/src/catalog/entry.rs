@@ -39,6 +39,19 @@ impl fmt::Display for ModelName {
     }
 }
 
+/// What a model is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelKey {
+    /// Schema and name.
+    pub name: ModelName,
+    /// 1 for a new model, one more for each that replaces it.
+    pub version: u64,
+    /// The prediction function.
+    pub function: FunctionName,
+    /// Whether `<function>_probabilities` exists too.
+    pub has_probabilities: bool,
+}
+
 /// Where an artifact lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactLocation {
@@ -123,15 +136,35 @@ pub struct StatementReport {
     pub max_runtime: Option<u64>,
 }
 
-impl ModelEntry {
+/// What the names of the functions for probabilities, both of Redshift's, have after that of the prediction function.
+pub(super) const PROBABILITY_SUFFIXES: [&str; 2] = ["_probabilities", "_prob"];
+
+impl ModelKey {
     /// Every function of the model: for predictions, and for probabilities under both of Redshift's names.
     pub fn functions(&self) -> Vec<FunctionName> {
         let mut functions = vec![self.function.clone()];
         if self.has_probabilities {
-            for suffix in ["probabilities", "prob"] {
-                functions.push(FunctionName::new(&self.function.schema, format!("{}_{suffix}", self.function.name)));
+            for suffix in PROBABILITY_SUFFIXES {
+                functions.push(FunctionName::new(&self.function.schema, format!("{}{suffix}", self.function.name)));
             }
         }
         functions
+    }
+}
+
+impl ModelEntry {
+    /// What the model is found by.
+    pub fn key(&self) -> ModelKey {
+        ModelKey {
+            name: self.name.clone(),
+            version: self.version,
+            function: self.function.clone(),
+            has_probabilities: self.has_probabilities,
+        }
+    }
+
+    /// Every function of the model; see [`ModelKey::functions`].
+    pub fn functions(&self) -> Vec<FunctionName> {
+        self.key().functions()
     }
 }

@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion_ml_core::{Error, ErrorKind};
-use futures::TryStreamExt;
-use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutOptions};
+use futures::future::try_join_all;
 use parking_lot::RwLock;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Action, ModelEntry};
+use super::checkpoint;
+use super::entry::Action;
+use super::folder::{Folder, LogFile};
 use super::state::CatalogState;
 use crate::error::{external, storage};
 use crate::store::StoreRoot;
 
-/// The format that this version writes. It reads every format up to this one.
-const FORMAT_VERSION: u64 = 1;
-
 /// The state is written beside the log after every this many commits.
 const CHECKPOINT_INTERVAL: u64 = 64;
+
+/// So many commits are read at once where several are expected.
+const READ_AHEAD: u64 = 32;
 
 /// So many lost races in a row are reported as a conflict.
 const MAX_ATTEMPTS: usize = 100;
@@ -28,7 +27,7 @@ const MAX_ATTEMPTS: usize = 100;
 /// The catalog of one store: the state as last read, and the way to read on and to commit.
 #[derive(Debug)]
 pub struct Catalog {
-    root: StoreRoot,
+    folder: Folder,
     state: RwLock<Arc<CatalogState>>,
 }
 
@@ -39,24 +38,10 @@ struct Commit {
     actions: Vec<Action>,
 }
 
-/// The content of a checkpoint file: the state as of the commit of the same number.
-#[derive(Serialize, Deserialize)]
-struct Checkpoint {
-    format_version: u64,
-    models: Vec<ModelEntry>,
-}
-
-/// A file of the log.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum LogFile {
-    Checkpoint,
-    Commit,
-}
-
 impl Catalog {
     /// The catalog under `root`; nothing is read yet, and nothing need be there.
     pub fn new(root: StoreRoot) -> Self {
-        Self { root, state: RwLock::new(Arc::default()) }
+        Self { folder: Folder::new(root), state: RwLock::new(Arc::default()) }
     }
 
     /// The state as last read.
@@ -64,34 +49,26 @@ impl Catalog {
         Arc::clone(&self.state.read())
     }
 
-    /// Reads the commits that are newer than the state last read.
+    /// Reads the commits that are newer than the state last read: one request if there are none.
+    ///
+    /// Fails if a file is damaged or of a later format, or if a commit is seen to be missing before a later one.
     pub async fn refresh(&self) -> Result<Arc<CatalogState>> {
-        let mut state = self.cached();
-        let files = self.newer_files(state.version()).await?;
-        let checkpoint = files.iter().rev().find(|(_, kind, _)| *kind == LogFile::Checkpoint);
-        if let Some((version, _, path)) = checkpoint {
-            let checkpoint: Checkpoint = self.read(path).await?;
-            state = Arc::new(CatalogState::new(*version, checkpoint.models));
+        let mut version = self.state.read().version();
+        let mut count = 1;
+        if version == 0 {
+            version = self.open().await?;
+            count = if version == 0 { 1 } else { READ_AHEAD };
         }
-        for (version, kind, path) in &files {
-            if *kind == LogFile::Checkpoint || *version <= state.version() {
-                continue;
+        loop {
+            let commits = self.read_commits(version + 1, count).await?;
+            let is_last = (commits.len() as u64) < count;
+            self.apply(version, commits);
+            if is_last {
+                return Ok(self.cached());
             }
-            if *version != state.version() + 1 {
-                return Err(storage(format!(
-                    "the catalog log at {} has a gap: commit {} is missing before {path}; restore the file",
-                    self.root.url(),
-                    state.version() + 1
-                )));
-            }
-            let commit: Commit = self.read(path).await?;
-            state = Arc::new(state.apply(commit.actions));
+            version += count;
+            count = READ_AHEAD;
         }
-        let mut current = self.state.write();
-        if state.version() > current.version() {
-            *current = Arc::clone(&state);
-        }
-        Ok(Arc::clone(&current))
     }
 
     /// Commits what `decide` makes of the newest state, or nothing if it makes nothing of it. If somebody else commits
@@ -106,91 +83,139 @@ impl Catalog {
             if actions.is_empty() {
                 return Ok(state);
             }
-            let version = state.version() + 1;
-            let commit = Commit { format_version: FORMAT_VERSION, actions };
-            let path = self.root.path(&["catalog", &format!("{version:020}.json")]);
-            if self.create(&path, &commit).await? {
-                let state = self.refresh().await?;
-                if version % CHECKPOINT_INTERVAL == 0 {
-                    self.write_checkpoint(version).await;
+            let file = LogFile::commit(state.version() + 1);
+            drop(state);
+            let later = self.folder.list(file.version - 1).await?.into_iter().next();
+            self.check_no_gap(file, later).await?;
+            let commit = Commit { format_version: file.kind.format_version(), actions };
+            let internal = |e: serde_json::Error| external(Error::internal(format!("{e}, in a commit of the catalog")));
+            let bytes = serde_json::to_vec_pretty(&commit).map_err(internal)?;
+            // What cannot be read back must not get into the log.
+            let Commit { actions, .. } = serde_json::from_slice(&bytes).map_err(internal)?;
+            if self.folder.create(file, bytes.into()).await? {
+                self.apply(file.version - 1, vec![actions]);
+                let state = self.cached();
+                if file.version % CHECKPOINT_INTERVAL == 0 {
+                    // A checkpoint only saves time, so failing to write one is no error.
+                    let _ = self.write_checkpoint(&state).await;
                 }
                 return Ok(state);
             }
         }
-        Err(external(Error::new(
+        Err(self.conflict())
+    }
+
+    /// Starts from the newest checkpoint, if there is one, and gives its version. The hint saves listing the folder; it
+    /// may be missing, or name a checkpoint that has been deleted because there are newer ones.
+    async fn open(&self) -> Result<u64> {
+        if let Some(version) = self.folder.hint().await
+            && let Some(version) = self.open_checkpoint(LogFile::checkpoint(version)).await?
+        {
+            return Ok(version);
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let files = self.folder.list(0).await?;
+            let version = match files.iter().rev().find(|file| file.is_checkpoint()) {
+                Some(file) => self.open_checkpoint(*file).await?,
+                None => Some(0),
+            };
+            if let Some(version) = version {
+                let later = files.into_iter().find(|file| file.version > version);
+                self.check_no_gap(LogFile::commit(version + 1), later).await?;
+                return Ok(version);
+            }
+        }
+        Err(self.conflict())
+    }
+
+    /// Takes the state over from a checkpoint and gives its version; `None` if the file is not there.
+    async fn open_checkpoint(&self, file: LogFile) -> Result<Option<u64>> {
+        let Some(bytes) = self.folder.get(file).await? else { return Ok(None) };
+        let state = checkpoint::decode(&self.folder, file, &bytes)?;
+        let mut current = self.state.write();
+        if state.version() > current.version() {
+            *current = Arc::new(state);
+        }
+        Ok(Some(file.version))
+    }
+
+    /// Reads `count` commits from `first` on, all at once; gives those before the first that does not exist.
+    async fn read_commits(&self, first: u64, count: u64) -> Result<Vec<Vec<Action>>> {
+        let files = (first..first + count).map(LogFile::commit);
+        let mut commits = try_join_all(files.clone().map(|file| self.read_commit(file))).await?;
+        for (position, file) in files.clone().enumerate() {
+            match files.clone().skip(position).find(|later| commits[(later.version - first) as usize].is_some()) {
+                None => break,
+                // Either both were written while we were reading, or this one is missing.
+                Some(later) if later != file => {
+                    let commit = self.read_commit(file).await?;
+                    commits[position] = Some(commit.ok_or_else(|| self.gap(file, later))?);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(commits.into_iter().map_while(|commit| commit).collect())
+    }
+
+    async fn read_commit(&self, file: LogFile) -> Result<Option<Vec<Action>>> {
+        let bytes = self.folder.get(file).await?;
+        bytes.map(|bytes| self.parse_commit(file, &bytes)).transpose()
+    }
+
+    fn parse_commit(&self, file: LogFile, bytes: &[u8]) -> Result<Vec<Action>> {
+        self.folder.check_format(file, bytes)?;
+        let commit: Commit = serde_json::from_slice(bytes).map_err(|e| self.folder.damaged(file, &e))?;
+        Ok(commit.actions)
+    }
+
+    /// Takes in the commits that follow `version`, as far as that has not been done meanwhile.
+    fn apply(&self, version: u64, commits: Vec<Vec<Action>>) {
+        let mut current = self.state.write();
+        let known = (current.version() - version) as usize;
+        if known < commits.len() {
+            let state = Arc::make_mut(&mut current);
+            commits.into_iter().skip(known).for_each(|actions| state.apply(actions));
+        }
+    }
+
+    /// Writes the state beside the log, points to it, and deletes older checkpoints but for one, which readers may just
+    /// have been pointed to.
+    async fn write_checkpoint(&self, state: &CatalogState) -> Result<()> {
+        let version = state.version();
+        self.folder.create(LogFile::checkpoint(version), checkpoint::encode(state)?).await?;
+        self.folder.put_hint(version).await?;
+        let mut older = self.folder.list(0).await?;
+        older.retain(|file| file.is_checkpoint() && file.version < version);
+        older.pop();
+        self.folder.delete(&older).await;
+        Ok(())
+    }
+
+    /// Fails if `later` exists although `next`, the commit that comes before it, does not: to create that would forge
+    /// history. A listing is no snapshot, so the one that was not in it is looked for again.
+    async fn check_no_gap(&self, next: LogFile, later: Option<LogFile>) -> Result<()> {
+        match later {
+            Some(later) if later != next && self.folder.get(next).await?.is_none() => Err(self.gap(next, later)),
+            _ => Ok(()),
+        }
+    }
+
+    fn gap(&self, missing: LogFile, later: LogFile) -> DataFusionError {
+        storage(format!(
+            "the catalog log at {} has a gap: commit {} is missing before {}; restore the file",
+            self.folder.url(),
+            missing.version,
+            self.folder.path(later)
+        ))
+    }
+
+    fn conflict(&self) -> DataFusionError {
+        external(Error::new(
             ErrorKind::Conflict,
             format!(
                 "the catalog at {} is being changed by others without pause; run the statement again",
-                self.root.url()
+                self.folder.url()
             ),
-        )))
+        ))
     }
-
-    /// The files of the log after `version`, in order, a checkpoint before the commit of the same number.
-    async fn newer_files(&self, version: u64) -> Result<Vec<(u64, LogFile, Path)>> {
-        let folder = self.root.path(&["catalog"]);
-        let offset = self.root.path(&["catalog", &format!("{version:020}.json")]);
-        let listed: Vec<_> = match self.root.store().list_with_offset(Some(&folder), &offset).try_collect().await {
-            Ok(listed) => listed,
-            Err(object_store::Error::NotFound { .. }) => Vec::new(),
-            Err(e) => return Err(storage(format!("the catalog at {} cannot be read: {e}", self.root.url()))),
-        };
-        let mut files: Vec<(u64, LogFile, Path)> =
-            listed.into_iter().filter_map(|meta| log_file(meta.location)).collect();
-        files.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        Ok(files)
-    }
-
-    /// Writes a new file; false if it is there already.
-    async fn create(&self, path: &Path, content: &impl Serialize) -> Result<bool> {
-        let bytes = serde_json::to_vec_pretty(content).map_err(|e| external(Error::internal(e.to_string())))?;
-        let options = PutOptions { mode: PutMode::Create, ..Default::default() };
-        match self.root.store().put_opts(path, bytes.into(), options).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
-            Err(e) => Err(storage(format!("the catalog at {} cannot be written: {e}", self.root.url()))),
-        }
-    }
-
-    /// Writes the state beside the log. A checkpoint only saves time, so failing to write one is no error.
-    async fn write_checkpoint(&self, version: u64) {
-        let state = self.cached();
-        if state.version() != version {
-            return;
-        }
-        let models = state.models().map(|entry| ModelEntry::clone(entry)).collect();
-        let path = self.root.path(&["catalog", &format!("{version:020}.checkpoint.json")]);
-        let _ = self.create(&path, &Checkpoint { format_version: FORMAT_VERSION, models }).await;
-    }
-
-    async fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
-        let damaged =
-            |e: &dyn std::fmt::Display| storage(format!("catalog file {path} at {} is damaged: {e}", self.root.url()));
-        let object = self.root.store().get(path).await.map_err(|e| damaged(&e))?;
-        let bytes = object.bytes().await.map_err(|e| damaged(&e))?;
-        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| damaged(&e))?;
-        let version = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        if version > FORMAT_VERSION {
-            return Err(external(Error::new(
-                ErrorKind::Incompatible,
-                format!(
-                    "catalog file {path} at {} has format {version}, but this version of datafusion-ml reads formats up \
-                     to {FORMAT_VERSION}; upgrade datafusion-ml",
-                    self.root.url()
-                ),
-            )));
-        }
-        serde_json::from_value(value).map_err(|e| damaged(&e))
-    }
-}
-
-/// Version and kind of a file of the log; `None` for files that are not of the log.
-fn log_file(path: Path) -> Option<(u64, LogFile, Path)> {
-    let name = path.filename()?;
-    let (digits, kind) = match name.strip_suffix(".checkpoint.json") {
-        Some(digits) => (digits, LogFile::Checkpoint),
-        None => (name.strip_suffix(".json")?, LogFile::Commit),
-    };
-    let version = (digits.len() == 20).then(|| digits.parse().ok())??;
-    Some((version, kind, path))
 }

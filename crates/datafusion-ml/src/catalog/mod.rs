@@ -2,13 +2,21 @@
 //!
 //! It is one log of commits, `<root>/catalog/<20-digit version>.json`, each a list of actions. The only write is to create
 //! the next number: whoever comes second reads what the first wrote, checks again and tries the number after it. That is
-//! atomic in memory, on local disk and on every S3-compatible store that honours `If-None-Match: *`. Every now and then
-//! the folded state is written beside the log, so that a reader need not start at the first commit.
+//! atomic in memory, on local disk and on every S3-compatible store that honours `If-None-Match: *`. A reader asks for the
+//! next number until there is none; no number is left out.
+//!
+//! Every now and then the folded state is written beside the log, `<version>.checkpoint.jsonl`, so that a reader need not
+//! start at the first commit, and `last_checkpoint.json` says which is the newest. Both only save time: commits stay as
+//! they are, and what reads commits only reads the same catalog.
 
+mod checkpoint;
 mod entry;
+mod folder;
+mod indexed;
 mod log;
 mod state;
 
-pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelName, SourceText, StatementReport};
+pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
+pub use indexed::IndexedEntry;
 pub use log::Catalog;
 pub use state::CatalogState;

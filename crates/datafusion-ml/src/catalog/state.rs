@@ -1,24 +1,29 @@
 //! The folded log: all models that there are after a commit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::entry::{Action, FunctionName, ModelEntry, ModelName};
+use super::entry::{Action, FunctionName, ModelKey, ModelName, PROBABILITY_SUFFIXES};
+use super::indexed::IndexedEntry;
 
-/// All models as of one version of the log. Immutable.
+/// All models as of one version of the log.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogState {
     version: u64,
-    models: BTreeMap<ModelName, Arc<ModelEntry>>,
-    functions: HashMap<FunctionName, ModelName>,
+    /// In the order of their names.
+    by_name: Vec<Arc<IndexedEntry>>,
+    /// In the order of their prediction functions.
+    by_function: Vec<Arc<IndexedEntry>>,
 }
 
 impl CatalogState {
     /// The state at `version` with these models.
-    pub(super) fn new(version: u64, models: Vec<ModelEntry>) -> Self {
-        let mut state = Self { version, ..Self::default() };
-        models.into_iter().for_each(|entry| state.put(entry));
-        state
+    pub(super) fn new(version: u64, models: Vec<IndexedEntry>) -> Self {
+        let mut by_name: Vec<_> = models.into_iter().map(Arc::new).collect();
+        let mut by_function = by_name.clone();
+        by_name.sort_by(|a, b| a.key().name.cmp(&b.key().name));
+        by_function.sort_by(|a, b| a.key().function.cmp(&b.key().function));
+        Self { version, by_name, by_function }
     }
 
     /// The number of the last commit; 0 before the first.
@@ -27,46 +32,61 @@ impl CatalogState {
     }
 
     /// Every model, by schema and name.
-    pub fn models(&self) -> impl Iterator<Item = &Arc<ModelEntry>> {
-        self.models.values()
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &IndexedEntry> {
+        self.by_name.iter().map(AsRef::as_ref)
     }
 
     /// The model of that name.
-    pub fn model(&self, name: &ModelName) -> Option<&Arc<ModelEntry>> {
-        self.models.get(name)
+    pub fn model(&self, name: &ModelName) -> Option<&IndexedEntry> {
+        let position = self.by_name.binary_search_by(|model| model.key().name.cmp(name)).ok()?;
+        Some(&self.by_name[position])
     }
 
-    /// The model that a function belongs to.
-    pub fn model_of_function(&self, function: &FunctionName) -> Option<&Arc<ModelEntry>> {
-        self.functions.get(function).and_then(|name| self.models.get(name))
+    /// The model that a function belongs to, be it for predictions or for probabilities.
+    pub fn model_of_function(&self, function: &FunctionName) -> Option<&IndexedEntry> {
+        let FunctionName { schema, name } = function;
+        self.model_predicting_by(schema, name).or_else(|| {
+            PROBABILITY_SUFFIXES.iter().find_map(|suffix| {
+                let model = self.model_predicting_by(schema, name.strip_suffix(suffix)?)?;
+                model.key().has_probabilities.then_some(model)
+            })
+        })
     }
 
-    /// The state after one more commit.
-    pub(super) fn apply(&self, actions: Vec<Action>) -> Self {
-        let mut next = self.clone();
-        next.version += 1;
+    /// Takes one more commit in.
+    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+        self.version += 1;
         for action in actions {
             match action {
-                Action::PutModel(entry) => next.put(*entry),
-                Action::DropModel(name) => next.remove(&name),
+                Action::PutModel(entry) => self.put(IndexedEntry::from(*entry)),
+                Action::DropModel(name) => self.remove(&name),
             }
         }
-        next
     }
 
-    fn put(&mut self, entry: ModelEntry) {
-        self.remove(&entry.name);
-        for function in entry.functions() {
-            self.functions.insert(function, entry.name.clone());
-        }
-        self.models.insert(entry.name.clone(), Arc::new(entry));
+    fn model_predicting_by(&self, schema: &str, name: &str) -> Option<&IndexedEntry> {
+        let position = self.by_function.binary_search_by(|model| function_order(model.key(), schema, name)).ok()?;
+        Some(&self.by_function[position])
+    }
+
+    fn put(&mut self, model: IndexedEntry) {
+        self.remove(model.name());
+        let key = model.key();
+        let by_name = self.by_name.partition_point(|other| other.key().name < key.name);
+        let by_function = self.by_function.partition_point(|other| other.key().function < key.function);
+        let model = Arc::new(model);
+        self.by_name.insert(by_name, Arc::clone(&model));
+        self.by_function.insert(by_function, model);
     }
 
     fn remove(&mut self, name: &ModelName) {
-        if let Some(entry) = self.models.remove(name) {
-            for function in entry.functions() {
-                self.functions.remove(&function);
-            }
+        if let Ok(position) = self.by_name.binary_search_by(|model| model.key().name.cmp(name)) {
+            let removed = self.by_name.remove(position);
+            self.by_function.retain(|model| !Arc::ptr_eq(model, &removed));
         }
     }
+}
+
+fn function_order(key: &ModelKey, schema: &str, name: &str) -> Ordering {
+    (key.function.schema.as_str(), key.function.name.as_str()).cmp(&(schema, name))
 }

@@ -205,9 +205,9 @@ async fn commit(session: &MlSession, statement: &CreateModel, entry: ModelEntry)
         .catalog
         .commit(|state| {
             check_names(session, state, statement, &entry.name, &entry.function)?;
-            let version = state.model(&entry.name).map_or(1, |replaced| replaced.version + 1);
+            let version = state.model(&entry.name).map_or(1, |replaced| replaced.key().version + 1);
             Ok(vec![Action::PutModel(Box::new(ModelEntry { version, ..entry.clone() }))])
         })
         .await?;
-    Ok(state.model(&name).cloned().unwrap_or_else(|| Arc::new(entry)))
+    state.model(&name).map_or_else(|| Ok(Arc::new(entry)), |model| model.entry().cloned())
 }

@@ -1,0 +1,88 @@
+//! Checkpoints: the state after a commit, as bytes.
+//!
+//! A checkpoint is JSON, a value a line. The first line has the format, the second the index: for each model its
+//! [`ModelKey`] and the number of bytes of its entry. The entries follow, a line each, in the order of the index. To open
+//! ten thousand models is to parse two lines; entries are parsed one by one when they are used.
+//!
+//! Format 1 was one JSON object with all entries.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::error::Result;
+use datafusion_ml_core::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::Deserializer;
+
+use super::entry::{ModelEntry, ModelKey};
+use super::folder::{FileKind, Folder, LogFile};
+use super::indexed::IndexedEntry;
+use super::state::CatalogState;
+use crate::error::external;
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format_version: u64,
+}
+
+/// The content of a checkpoint of format 1.
+#[derive(Deserialize)]
+struct CheckpointV1 {
+    models: Vec<ModelEntry>,
+}
+
+/// The bytes of the state.
+pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
+    let entries = state.models().map(|model| model.json()).collect::<Result<Vec<_>>>()?;
+    let index: Vec<(&ModelKey, usize)> =
+        state.models().map(|model| model.key()).zip(entries.iter().map(|json| json.len())).collect();
+    let header = Header { format_version: FileKind::Checkpoint.format_version() };
+    let failed = |e: serde_json::Error| external(Error::internal(e.to_string()));
+    let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
+    bytes.push(b'\n');
+    serde_json::to_writer(&mut bytes, &index).map_err(failed)?;
+    bytes.push(b'\n');
+    bytes.reserve_exact(entries.iter().map(|json| json.len() + 1).sum());
+    for json in entries {
+        bytes.extend_from_slice(&json);
+        bytes.push(b'\n');
+    }
+    Ok(bytes.into())
+}
+
+/// The state in the bytes of a checkpoint. Fails if they are damaged, as far as that can be told from format, index and
+/// length: entries are not looked into.
+pub(super) fn decode(folder: &Folder, file: LogFile, bytes: &Bytes) -> Result<CatalogState> {
+    folder.check_format(file, bytes)?;
+    let models = match file.kind {
+        FileKind::CheckpointV1 => decode_v1(bytes),
+        _ => decode_lines(bytes, &folder.describe(file).into()),
+    };
+    Ok(CatalogState::new(file.version, models.map_err(|e| folder.damaged(file, &e))?))
+}
+
+fn decode_v1(bytes: &[u8]) -> serde_json::Result<Vec<IndexedEntry>> {
+    let checkpoint: CheckpointV1 = serde_json::from_slice(bytes)?;
+    Ok(checkpoint.models.into_iter().map(IndexedEntry::from).collect())
+}
+
+fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Vec<IndexedEntry>> {
+    use serde::de::Error as _;
+    let mut header = Deserializer::from_slice(bytes).into_iter::<Header>();
+    header.next().transpose()?;
+    let rest = bytes.slice(header.byte_offset()..);
+    let mut index = Deserializer::from_slice(&rest).into_iter::<Vec<(ModelKey, usize)>>();
+    let keys = index.next().transpose()?.ok_or_else(|| serde_json::Error::custom("it has no index"))?;
+    let mut rest = rest.slice(index.byte_offset()..);
+    let mut line = |len: usize| {
+        let line = (rest.first() == Some(&b'\n') && rest.len() > len).then(|| rest.split_to(len + 1).slice(1..));
+        line.ok_or_else(|| serde_json::Error::custom("it is shorter or longer than its index says"))
+    };
+    let models = keys
+        .into_iter()
+        .map(|(key, len)| Ok(IndexedEntry::stored(key, line(len)?, Arc::clone(file))))
+        .collect::<serde_json::Result<_>>()?;
+    line(0)?;
+    if rest.is_empty() { Ok(models) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
+}
