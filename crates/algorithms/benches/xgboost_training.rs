@@ -1,5 +1,7 @@
 //! How long it takes to learn an XGBoost model: from 50,000 rows of 28 numbers, of one-hot columns, and from few rows.
 
+#![expect(missing_docs, reason = "criterion writes functions without them")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use datafusion_ml_algorithms::Xgboost;
 use datafusion_ml_core::conformance::LocalContext;

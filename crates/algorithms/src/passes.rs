@@ -8,11 +8,9 @@ use datafusion_ml_core::{FeatureColumn, FitContext, Result, TrainingBlock, Train
 use crate::parallel;
 
 mod moments;
-mod simd;
 mod tile;
 
 pub(crate) use moments::Moments;
-pub(crate) use simd::{Kernel, dispatch, exp, fma};
 pub(crate) use tile::{Products, Tile, add_products, combine};
 
 /// Runs `work` on a pool of the context's threads.

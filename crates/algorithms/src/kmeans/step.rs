@@ -2,7 +2,8 @@
 
 use datafusion_ml_core::{Features, FitContext, Result, TrainingBlock, TrainingData};
 
-use crate::passes::{Kernel, Products, Tile, add_products, axpy, dispatch, fma, over_blocks, sum};
+use crate::passes::{Products, Tile, add_products, axpy, over_blocks, sum};
+use crate::simd::{Kernel, dispatch, fma};
 
 /// With more clusters than this, rows are added to the sums one by one: that costs the same for any number of clusters.
 const MAX_PRODUCTS: usize = 32;

@@ -1,6 +1,7 @@
 //! Losses of margins, and their derivatives.
 
-use crate::passes::{Kernel, Tile, dispatch, exp, fma};
+use crate::passes::Tile;
+use crate::simd::{Kernel, dispatch, exp, fma};
 
 /// What is minimised, given the margins of a row: one, or one per class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

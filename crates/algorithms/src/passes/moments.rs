@@ -2,7 +2,7 @@
 
 use datafusion_ml_core::TrainingBlock;
 
-use super::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch};
 
 /// Mean and variance of every feature (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
 /// sample variances", 1979).

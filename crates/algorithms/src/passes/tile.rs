@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use datafusion_ml_core::Features;
 
-use super::simd::{Kernel, dispatch, fma};
+use crate::simd::{Kernel, dispatch, fma};
 
 /// Rows are padded to a multiple of this.
 const ROWS: usize = 16;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gradients::{CHUNK, Derivatives, Extent, TILE};
 use super::objective::{Objective, exp};
 use crate::parallel;
-use crate::simd::{self, Kernel};
+use crate::simd::{Kernel, dispatch};
 
 /// What the derivatives of one output follow from.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl Source<'_> {
         let (margins, labels) = (&self.margins[rows.clone()], &self.labels[rows.clone()]);
         if let Objective::Softmax { .. } = self.objective {
             let normalizers = &self.softmax.normalizers[rows];
-            simd::run(DeriveSoftmax { class: self.class, margins, normalizers, labels, out });
+            dispatch(DeriveSoftmax { class: self.class, margins, normalizers, labels, out });
         } else {
-            simd::run(Derive { objective: self.objective, margins, labels, out });
+            dispatch(Derive { objective: self.objective, margins, labels, out });
         }
     }
 
@@ -59,7 +59,7 @@ impl Source<'_> {
 
     fn loss(&self, rows: Range<usize>) -> f64 {
         let (margins, labels) = (&self.margins[rows.clone()], &self.labels[rows]);
-        simd::run(Loss { objective: self.objective, margins, labels })
+        dispatch(Loss { objective: self.objective, margins, labels })
     }
 
     fn chunks(&self) -> Vec<Range<usize>> {
@@ -80,7 +80,7 @@ impl Kernel for Derive<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FUSED: bool, const LANES: usize>(self) {
         self.objective.derivatives(self.margins, self.labels, self.out);
     }
 }
@@ -98,7 +98,7 @@ impl Kernel for DeriveSoftmax<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FUSED: bool, const LANES: usize>(self) {
         Objective::softmax_derivatives(self.class, self.margins, self.normalizers, self.labels, self.out);
     }
 }
@@ -114,7 +114,7 @@ impl Kernel for Loss<'_> {
     type Output = f64;
 
     #[inline(always)]
-    fn run(self) -> f64 {
+    fn run<const FUSED: bool, const LANES: usize>(self) -> f64 {
         self.objective.loss(self.margins, self.labels)
     }
 }
@@ -135,7 +135,7 @@ impl Softmax {
         self.normalizers.resize(labels.len(), 0.0);
         let chunks = labels.chunks(CHUNK).zip(self.normalizers.chunks_mut(CHUNK)).enumerate().collect();
         let wrong = parallel::map(labels.len() * margins.len() * 4, chunks, |(chunk, (labels, normalizers))| {
-            simd::run(Normalize { start: chunk * CHUNK, margins, labels, normalizers })
+            dispatch(Normalize { start: chunk * CHUNK, margins, labels, normalizers })
         });
         wrong.into_iter().sum::<usize>() as f64
     }
@@ -153,7 +153,7 @@ impl Kernel for Normalize<'_> {
     type Output = usize;
 
     #[inline(always)]
-    fn run(self) -> usize {
+    fn run<const FUSED: bool, const LANES: usize>(self) -> usize {
         const TILE: usize = 256;
         let mut wrong = 0;
         for (tile, (labels, normalizers)) in self.labels.chunks(TILE).zip(self.normalizers.chunks_mut(TILE)).enumerate()

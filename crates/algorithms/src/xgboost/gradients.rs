@@ -13,7 +13,7 @@ use super::derivatives::Source;
 use super::rows::Entry;
 use super::sampling::Sampling;
 use crate::parallel;
-use crate::simd::{self, Kernel};
+use crate::simd::{Kernel, dispatch};
 
 /// Rows that one task works on.
 pub(super) const CHUNK: usize = 1 << 14;
@@ -26,7 +26,7 @@ const SKEW: f64 = 256.0;
 /// The golden ratio's fraction in units of `2^-32`: its multiples are spread evenly.
 const GOLDEN: u32 = 0x9E37_79B9;
 /// Sums that are kept side by side, so that they fill a vector register.
-const LANES: usize = 16;
+const WIDTH: usize = 16;
 
 /// First and second derivative of the loss by the margin.
 pub(super) type Derivatives = [f32; 2];
@@ -180,7 +180,7 @@ impl Scale {
                     let rows = derivatives.iter_mut().enumerate().filter(|(index, _)| !sampling.has_row(start + index));
                     rows.for_each(|(_, derivatives)| *derivatives = [0.0; 2]);
                 }
-                sum += simd::run(Round { derivatives, factors: self.factors, start, salt: sampling.salt(), entries });
+                sum += dispatch(Round { derivatives, factors: self.factors, start, salt: sampling.salt(), entries });
             }
             sum
         });
@@ -201,7 +201,7 @@ impl<V: Rounded> Kernel for Round<'_, V> {
     type Output = Sum;
 
     #[inline(always)]
-    fn run(self) -> Sum {
+    fn run<const FUSED: bool, const LANES: usize>(self) -> Sum {
         let mut sum = Sum::default();
         for (index, (entry, derivatives)) in self.entries.iter_mut().zip(self.derivatives).enumerate() {
             let row = self.start + index;
@@ -224,7 +224,7 @@ pub(super) struct Extent {
 impl Extent {
     /// The extent of some rows' derivatives.
     pub(super) fn of(derivatives: &[Derivatives]) -> Self {
-        simd::run(Measure(derivatives))
+        dispatch(Measure(derivatives))
     }
 
     /// Takes more rows into account.
@@ -253,17 +253,17 @@ impl Kernel for Measure<'_> {
     type Output = Extent;
 
     #[inline(always)]
-    fn run(self) -> Extent {
+    fn run<const FUSED: bool, const LANES: usize>(self) -> Extent {
         // First and second derivatives alternate, in the lanes as in the tile.
-        let (mut largest, mut sum) = ([0f32; LANES], [0f32; LANES]);
-        for group in self.0.as_flattened().chunks(LANES) {
+        let (mut largest, mut sum) = ([0f32; WIDTH], [0f32; WIDTH]);
+        for group in self.0.as_flattened().chunks(WIDTH) {
             for (lane, value) in group.iter().enumerate() {
                 largest[lane] = largest[lane].max(value.abs());
                 sum[lane] += value.abs();
             }
         }
         let mut extent = Extent::default();
-        for lane in 0..LANES {
+        for lane in 0..WIDTH {
             extent.largest[lane % 2] = extent.largest[lane % 2].max(largest[lane]);
             extent.sum[lane % 2] += f64::from(sum[lane]);
         }

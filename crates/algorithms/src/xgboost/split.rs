@@ -3,7 +3,7 @@
 use super::bins::{Bins, Code};
 use super::gradients::{Scale, Sum};
 use super::histogram::Histogram;
-use crate::simd::{self, Kernel};
+use crate::simd::{Kernel, dispatch};
 
 /// A gain up to this is noise, as in XGBoost.
 const LEAST_GAIN: f64 = 1e-6;
@@ -157,7 +157,7 @@ impl Node<'_> {
     /// has too little weight. Returns the largest.
     fn gains(&self, lefts: &Lefts, more: Sum, gains: &mut Vec<f64>) -> f64 {
         gains.resize(lefts.gradients.len(), 0.0);
-        simd::run(Gains { node: *self, lefts, more, gains })
+        dispatch(Gains { node: *self, lefts, more, gains })
     }
 }
 
@@ -191,7 +191,7 @@ impl Kernel for Gains<'_> {
     type Output = f64;
 
     #[inline(always)]
-    fn run(mut self) -> f64 {
+    fn run<const FUSED: bool, const LANES: usize>(mut self) -> f64 {
         let regularization = self.node.regularization;
         if regularization.alpha == 0.0 && regularization.max_delta_step == 0.0 {
             self.fill(|g, h| g * g / (h + regularization.lambda));
