@@ -15,8 +15,6 @@ pub(super) type Histogram = Vec<Sum>;
 const MOST_PACKED: usize = 1 << 16;
 /// Rows that are worth a task of their own.
 const LEAST_ROWS: usize = 1 << 13;
-/// Columns whose codes are loaded at a time.
-const GROUP: usize = 8;
 /// Packed sums per column: one more than a byte has values, so that the sums of equal codes lie in different cache sets.
 const WIDTH: usize = 257;
 /// Rows ahead of the current one whose codes are fetched into the cache.
@@ -65,23 +63,33 @@ pub(super) fn build<C: Code, V: Rounded>(bins: &Bins<C>, nodes: Vec<(&[Entry<V>]
 #[inline(never)]
 fn add_packed<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histogram: &mut [[i64; WIDTH]]) {
     let num_columns = histogram.len();
-    let (groups, rest) = histogram.as_chunks_mut::<GROUP>();
+    let (eights, rest) = histogram.as_chunks_mut::<8>();
+    let (fours, ones) = rest.as_chunks_mut::<4>();
     for (index, Entry { row, value }) in rows.iter().enumerate() {
         if let Some(ahead) = rows.get(index + AHEAD) {
             prefetch(codes, ahead.row as usize * stride);
         }
         let Some(value) = value.packed().filter(|value| *value != 0) else { continue };
-        let (code_groups, last_codes) = codes[*row as usize * stride..][..num_columns].as_chunks::<GROUP>();
-        for (columns, codes) in groups.iter_mut().zip(code_groups) {
-            // One load of all codes leaves the ports for loads to the sums.
-            let codes = u64::from_le_bytes(*codes);
-            for (index, column) in columns.iter_mut().enumerate() {
-                column[usize::from((codes >> (8 * index)) as u8)] += value;
-            }
+        let (code_eights, rest) = codes[*row as usize * stride..][..num_columns].as_chunks::<8>();
+        let (code_fours, code_ones) = rest.as_chunks::<4>();
+        for (columns, codes) in eights.iter_mut().zip(code_eights) {
+            add_group(columns, u64::from_le_bytes(*codes), value);
         }
-        for (column, code) in rest.iter_mut().zip(last_codes) {
+        for (columns, codes) in fours.iter_mut().zip(code_fours) {
+            add_group(columns, u64::from(u32::from_le_bytes(*codes)), value);
+        }
+        for (column, code) in ones.iter_mut().zip(code_ones) {
             column[usize::from(*code)] += value;
         }
+    }
+}
+
+/// Adds a value to one sum of each column, whose codes are the bytes of `codes` from the lowest on: loaded at once, they
+/// leave the ports for loads to the sums.
+#[inline(always)]
+fn add_group<const N: usize>(columns: &mut [[i64; WIDTH]; N], codes: u64, value: i64) {
+    for (index, column) in columns.iter_mut().enumerate() {
+        column[usize::from((codes >> (8 * index)) as u8)] += value;
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Entry<V> {
 #[derive(Debug)]
 pub(super) struct RowLists<V> {
     entries: Vec<Entry<V>>,
-    /// Room to divide rows in: those that go left from the front, the others from the back.
+    /// Room for those that go right while rows are divided.
     room: Vec<Entry<V>>,
 }
 
@@ -88,36 +88,45 @@ impl<V: Rounded> RowLists<V> {
                 range.clone().step_by(PIECE).map(move |start| (node, start..end.min(start + PIECE)))
             })
             .collect();
-        let mut room = Carver::new(&mut self.room);
+        let (mut entries, mut room) = (Carver::new(&mut self.entries), Carver::new(&mut self.room));
         let tasks = pieces
             .iter()
-            .map(|(node, range)| (&splits[*node].1, &self.entries[range.clone()], room.carve(range.clone())))
+            .map(|(node, range)| (&splits[*node].1, entries.carve(range.clone()), room.carve(range.clone())))
             .collect();
         let left_counts: Vec<usize> =
-            parallel::map(work, tasks, |(sides, rows, room)| divide(&Decision::new(bins, sides), rows, room));
+            parallel::map(work, tasks, |(sides, entries, room)| divide(&Decision::new(bins, sides), entries, room));
 
-        // The left sides of a node's pieces come first, then the right sides, each in the order of the pieces.
-        let mut middles: Vec<usize> = splits.iter().map(|(range, _)| range.start).collect();
-        for ((node, _), left) in pieces.iter().zip(&left_counts) {
-            middles[*node] += left;
-        }
-        let mut rows = Carver::new(&mut self.entries);
-        let mut tasks = Vec::with_capacity(2 * pieces.len());
-        let divided: Vec<_> = pieces.iter().zip(&left_counts).collect();
-        for of_node in divided.chunk_by(|a, b| a.0.0 == b.0.0) {
-            rows.skip_to(splits[of_node[0].0.0].0.start);
-            for ((_, range), left) in of_node {
-                tasks.push((rows.next(**left), &self.room[range.start..range.start + **left], Order::Same));
+        // The left sides of a node's pieces close up, each to the one before; the right sides follow.
+        let divided: Vec<(&Range<usize>, usize)> = pieces.iter().map(|(_, range)| range).zip(left_counts).collect();
+        let nodes: Vec<_> = splits
+            .iter()
+            .map(|(range, _)| {
+                let first = divided.partition_point(|(piece, _)| piece.start < range.start);
+                let count = range.len().div_ceil(PIECE);
+                (range, &divided[first..first + count])
+            })
+            .collect();
+        let mut entries = Carver::new(&mut self.entries);
+        let tasks =
+            nodes.iter().map(|(range, pieces)| (range.start, entries.carve((*range).clone()), *pieces)).collect();
+        let middles = parallel::map(work / 4, tasks, |(start, entries, pieces)| {
+            let mut middle = 0;
+            for (piece, left) in pieces {
+                entries.copy_within(piece.start - start..piece.start - start + left, middle);
+                middle += left;
             }
-            for ((_, range), left) in of_node {
-                let right = &self.room[range.start + **left..range.end];
-                tasks.push((rows.next(right.len()), right, Order::Reversed));
-            }
-        }
-        parallel::for_each(work / 4, tasks, |(to, from, order)| match order {
-            Order::Same => to.copy_from_slice(from),
-            Order::Reversed => to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from),
+            start + middle
         });
+        let mut entries = Carver::new(&mut self.entries);
+        let mut tasks = Vec::with_capacity(pieces.len());
+        for ((_, pieces), middle) in nodes.iter().zip(&middles) {
+            entries.skip_to(*middle);
+            for (piece, left) in *pieces {
+                let right = piece.len() - left;
+                tasks.push((entries.next(right), &self.room[piece.start..piece.start + right]));
+            }
+        }
+        parallel::for_each(work / 4, tasks, |(to, from)| to.copy_from_slice(from));
         middles
     }
 
@@ -148,25 +157,18 @@ impl<V: Rounded> RowLists<V> {
     }
 }
 
-/// Whether a side lies in its room as it should be or back to front.
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Same,
-    Reversed,
-}
-
-/// Writes the left rows to the front of `room` and the right ones to its back, back to front; returns how many are
+/// Moves the left rows to the front of `entries` and writes the right ones to the front of `room`; returns how many are
 /// left.
-fn divide<C: Code, V: Rounded>(sides: &Decision<C>, rows: &[Entry<V>], room: &mut [Entry<V>]) -> usize {
-    let room = &mut room[..rows.len()];
-    let (mut left, mut back) = (0, rows.len());
-    for entry in rows {
-        // Both free ends are written and one is kept: no branch depends on the data.
-        let is_left = sides.is_left(entry.row);
-        room[left] = *entry;
-        room[back - 1] = *entry;
+fn divide<C: Code, V: Rounded>(decision: &Decision<C>, entries: &mut [Entry<V>], room: &mut [Entry<V>]) -> usize {
+    let room = &mut room[..entries.len()];
+    let mut left = 0;
+    for index in 0..entries.len() {
+        // The row is written to both sides and kept on one: no branch depends on the data.
+        let entry = entries[index];
+        let is_left = decision.is_left(entry.row);
+        entries[left] = entry;
+        room[index - left] = entry;
         left += usize::from(is_left);
-        back -= usize::from(!is_left);
     }
     left
 }
