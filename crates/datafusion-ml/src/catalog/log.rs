@@ -95,7 +95,7 @@ impl Catalog {
             if self.folder.create(file, bytes.into()).await? {
                 self.apply(file.version - 1, vec![actions]);
                 let state = self.cached();
-                if file.version % CHECKPOINT_INTERVAL == 0 {
+                if file.version.is_multiple_of(CHECKPOINT_INTERVAL) {
                     // A checkpoint only saves time, so failing to write one is no error.
                     let _ = self.write_checkpoint(&state).await;
                 }
