@@ -43,6 +43,7 @@ pub(crate) fn entry(name: &str) -> ModelEntry {
         function: ModelName::new("public", format!("predict_{name}")),
         has_probabilities: true,
         artifact: ArtifactLocation { root: None, digest: "0".repeat(64) },
+        training_log: None,
         report: StatementReport {
             model_type: "xgboost".into(),
             problem_type: "Regression".into(),
@@ -63,6 +64,7 @@ pub(crate) fn entry(name: &str) -> ModelEntry {
             tags: None,
             max_cells: None,
             max_runtime: None,
+            notes: Vec::new(),
         },
     }
 }

@@ -69,6 +69,11 @@ pub trait FitContext: Send + Sync {
     /// Reports how much is done, from 0 to 1, with the current value of a metric.
     fn progress(&self, done: f64, step: &str, metric: Option<(&str, f64)>);
 
+    /// Takes down the metrics of a round (epoch, pass), `step` counting from 1, for whoever asks how training went.
+    fn record(&self, step: usize, metrics: &[(&str, f64)]) {
+        let _ = (step, metrics);
+    }
+
     /// Fails with [`crate::ErrorKind::Cancelled`] once the statement has been cancelled.
     fn checkpoint(&self) -> Result<()>;
 
@@ -95,6 +100,12 @@ pub trait Model: Debug + Send + Sync + 'static {
     /// One prediction per row.
     fn predict(&self, features: &Features) -> Result<Prediction>;
 
+    /// The raw outputs of every row, which contributions add up to. The default takes them from [`Self::predict`], with
+    /// probabilities kept from 0 and 1 by 1e-15; a model that computes them anyway should lend them.
+    fn raw(&self, features: &Features) -> Result<RawOutputs> {
+        RawOutputs::try_from(self.predict(features)?)
+    }
+
     /// Shapley values of every row and feature. Not every kind of model has them.
     fn contributions(&self, features: &Features) -> Result<Contributions> {
         let _ = features;
@@ -107,6 +118,12 @@ pub trait Model: Debug + Send + Sync + 'static {
     /// Whether training ended before it was complete because its time was up.
     fn stopped_early(&self) -> bool {
         false
+    }
+
+    /// How many rounds (epochs) of learning are in the model, if it is learned in rounds. Where rows held out ended
+    /// training, those after the best round do not count.
+    fn rounds(&self) -> Option<usize> {
+        None
     }
 }
 
@@ -173,6 +190,40 @@ fn argmax(values: &[f64]) -> u32 {
     best as u32
 }
 
+/// What a model says of each row before it is made a probability: the number of a regression, the log-odds of class 1 of
+/// two, of several classes the logarithm of each one's probability up to a number common to the classes of a row, the
+/// squared distance to the centroid of a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawOutputs {
+    /// The number of outputs per row: 1, or one per class of a multiclass model.
+    pub num_outputs: usize,
+    /// `values[row * num_outputs + output]`.
+    pub values: Vec<f64>,
+}
+
+impl TryFrom<Prediction> for RawOutputs {
+    type Error = Error;
+
+    /// Fails on classes without probabilities.
+    fn try_from(prediction: Prediction) -> Result<Self> {
+        let inside = |p: f64| p.clamp(1e-15, 1.0 - 1e-15);
+        Ok(match prediction {
+            Prediction::Values(values) => Self { num_outputs: 1, values },
+            Prediction::Clusters { squared_distances, .. } => Self { num_outputs: 1, values: squared_distances },
+            Prediction::Probabilities { num_classes: 2, values } => Self {
+                num_outputs: 1,
+                values: values.chunks_exact(2).map(|p| (inside(p[1]) / inside(p[0])).ln()).collect(),
+            },
+            Prediction::Probabilities { num_classes, values } => {
+                Self { num_outputs: num_classes, values: values.into_iter().map(|p| inside(p).ln()).collect() }
+            }
+            Prediction::Classes(_) => {
+                return Err(Error::invalid("a model that predicts classes without probabilities has no raw outputs"));
+            }
+        })
+    }
+}
+
 /// Shapley values: how much each feature moved each prediction away from the base value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contributions {
@@ -182,8 +233,10 @@ pub struct Contributions {
     pub num_features: usize,
     /// The expected value of each output.
     pub base: Vec<f64>,
-    /// `values[(row * num_outputs + output) * num_features + feature]`, in the raw output space of the model.
+    /// `values[(row * num_outputs + output) * num_features + feature]`, in the space of [`RawOutputs`].
     pub values: Vec<f64>,
+    /// The root of the mean squared standard error of `values`, where they are sampled; `None` where they are exact.
+    pub sampling_error: Option<f64>,
 }
 
 /// All that a model learned: one table and a few scalars.

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::target::{CLUSTER_TYPE, decode_clusters};
-use crate::{Algorithm, Encoder, Error, ErrorKind, Metric, Model, Parameters, Prediction, Result, Target, Task};
+use crate::{
+    Algorithm, Encoder, Error, ErrorKind, Importance, Metric, Model, Parameters, Prediction, Result, Target, Task,
+};
 
 /// The format that this version writes. It reads every format up to this one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -59,6 +61,9 @@ pub struct Manifest {
     pub validation_metric: Option<f64>,
     /// Whether training stopped early because its time was up.
     pub stopped_early: bool,
+    /// How much each column matters, as far as that was computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Importance>,
     /// The model's scalar parameters.
     pub scalars: Map<String, Value>,
 }

@@ -12,6 +12,39 @@ pub trait TrainingData: Send + Sync {
 
     /// The blocks, from the first to the last. Each call is one pass.
     fn blocks(&self) -> Box<dyn Iterator<Item = Result<TrainingBlock>> + Send + '_>;
+
+    /// Rows of the same features that are not learned from, by which an algorithm that learns in rounds may tell when
+    /// to stop.
+    fn validation(&self) -> Option<&dyn TrainingData> {
+        None
+    }
+}
+
+/// Training data with other rows to validate on.
+#[derive(Clone, Copy)]
+pub struct WithValidation<'a> {
+    /// The rows that are learned from.
+    pub training: &'a dyn TrainingData,
+    /// The rows that are not.
+    pub validation: &'a dyn TrainingData,
+}
+
+impl TrainingData for WithValidation<'_> {
+    fn num_rows(&self) -> usize {
+        self.training.num_rows()
+    }
+
+    fn feature_names(&self) -> &[String] {
+        self.training.feature_names()
+    }
+
+    fn blocks(&self) -> Box<dyn Iterator<Item = Result<TrainingBlock>> + Send + '_> {
+        self.training.blocks()
+    }
+
+    fn validation(&self) -> Option<&dyn TrainingData> {
+        Some(self.validation)
+    }
 }
 
 /// Some consecutive rows.

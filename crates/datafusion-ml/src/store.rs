@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion_ml_core::TrainingLog;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -93,14 +94,32 @@ impl StoreRoot {
         parts.iter().fold(self.prefix.clone(), |path, part| path.join(*part))
     }
 
-    fn artifact_path(&self, digest: &str) -> Path {
-        self.path(&["artifacts", &format!("{digest}.arrow")])
-    }
-
     /// Writes an artifact and gives its digest. Writing the same bytes again is no error and changes nothing.
     pub async fn put_artifact(&self, bytes: Vec<u8>) -> Result<String> {
+        self.put_immutable("arrow", bytes).await
+    }
+
+    /// Reads an artifact and checks that its bytes have the digest that names it.
+    pub async fn get_artifact(&self, digest: &str) -> Result<Bytes> {
+        self.get_immutable("arrow", digest).await
+    }
+
+    /// Writes how training went, and gives the digest of the file.
+    pub(crate) async fn put_training_log(&self, log: &TrainingLog) -> Result<String> {
+        let bytes = serde_json::to_vec(log).map_err(|e| storage(format!("the training log cannot be written: {e}")))?;
+        self.put_immutable("log.json", bytes).await
+    }
+
+    /// Reads what [`Self::put_training_log`] wrote.
+    pub(crate) async fn get_training_log(&self, digest: &str) -> Result<TrainingLog> {
+        let bytes = self.get_immutable("log.json", digest).await?;
+        serde_json::from_slice(&bytes).map_err(|e| storage(format!("its training log cannot be read: {e}")))
+    }
+
+    /// Writes a file that is named by the digest of its bytes.
+    async fn put_immutable(&self, extension: &str, bytes: Vec<u8>) -> Result<String> {
         let digest = hex(&Sha256::digest(&bytes));
-        let path = self.artifact_path(&digest);
+        let path = self.path(&["artifacts", &format!("{digest}.{extension}")]);
         let options = PutOptions { mode: PutMode::Create, ..Default::default() };
         match self.store.put_opts(&path, bytes.into(), options).await {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(digest),
@@ -108,9 +127,8 @@ impl StoreRoot {
         }
     }
 
-    /// Reads an artifact and checks that its bytes have the digest that names it.
-    pub async fn get_artifact(&self, digest: &str) -> Result<Bytes> {
-        let path = self.artifact_path(digest);
+    async fn get_immutable(&self, extension: &str, digest: &str) -> Result<Bytes> {
+        let path = self.path(&["artifacts", &format!("{digest}.{extension}")]);
         let bytes = match self.store.get(&path).await {
             Ok(object) => object.bytes().await,
             Err(e) => Err(e),

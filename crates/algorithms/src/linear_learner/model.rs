@@ -113,7 +113,13 @@ impl Model for LinearModel {
                 }
             }
         }
-        Ok(Contributions { num_outputs: outputs, num_features: size, base: base.collect(), values: contributions })
+        Ok(Contributions {
+            num_outputs: outputs,
+            num_features: size,
+            base: base.collect(),
+            values: contributions,
+            sampling_error: None,
+        })
     }
 
     fn parameters(&self) -> Result<Parameters> {

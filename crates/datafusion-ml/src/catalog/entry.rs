@@ -89,6 +89,10 @@ pub struct ModelEntry {
     pub has_probabilities: bool,
     /// Where the fitted model lies.
     pub artifact: ArtifactLocation,
+    /// The digest of the [`TrainingLog`](datafusion_ml_core::TrainingLog), which lies beside the artifact; models of
+    /// earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_log: Option<String>,
     /// What SHOW MODEL says of the statement and its outcome.
     pub report: StatementReport,
 }
@@ -134,6 +138,9 @@ pub struct StatementReport {
     pub max_cells: Option<u64>,
     /// MAX_RUNTIME in seconds, as written.
     pub max_runtime: Option<u64>,
+    /// What AUTO ON decided and why, as further keys and values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<(String, String)>,
 }
 
 /// What the names of the functions for probabilities, both of Redshift's, have after that of the prediction function.

@@ -13,7 +13,7 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{DFParserBuilder, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
-use datafusion_ml_core::{Error, FittedModel};
+use datafusion_ml_core::Error;
 
 use super::entry::{entry, summary};
 use super::training_spec::training_spec;
@@ -24,7 +24,7 @@ use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
 use crate::sql::{Auto, CreateModel, ExplainCreateModel, ModelSource};
 use crate::store::{StoreRoot, parse_store_url};
-use crate::train::TrainingTable;
+use crate::train::{Trained, TrainingTable};
 
 /// Trains and commits a model. The answer is one row.
 #[expect(clippy::disallowed_methods, reason = "SHOW MODEL says how long training took")]
@@ -32,16 +32,17 @@ pub(super) async fn execute(session: &MlSession, statement: CreateModel) -> Resu
     let started = Instant::now();
     let prepared = prepare(session, &statement).await?;
     let place = artifact_place(session, &statement).await?;
-    let model = Arc::new(train(session, &prepared).await?);
-    let bytes = model.to_bytes().map_err(external)?;
-    let digest = place.as_ref().unwrap_or(&session.shared.root).put_artifact(bytes).await?;
+    let trained = train(session, &prepared).await?;
+    let root = place.as_ref().unwrap_or(&session.shared.root);
+    let digest = root.put_artifact(trained.model.to_bytes().map_err(external)?).await?;
+    let training_log = root.put_training_log(&trained.log).await?;
     let artifact = ArtifactLocation {
-        root: statement.settings.s3_bucket.as_ref().and(place).map(|root| root.url().to_string()),
+        root: statement.settings.s3_bucket.as_ref().and(place.as_ref()).map(|root| root.url().to_string()),
         digest,
     };
-    let entry = entry(session, &statement, &prepared, &model, artifact, started.elapsed())?;
+    let entry = entry(session, &statement, &prepared, &trained, artifact, training_log, started.elapsed())?;
     let entry = commit(session, &statement, entry).await?;
-    register(session, &entry, &model)?;
+    register(session, &entry, &Arc::new(trained.model))?;
     answer(session, summary(&entry)?)
 }
 
@@ -190,11 +191,11 @@ fn training_state(session: &MlSession) -> SessionState {
 }
 
 /// Runs the plan.
-async fn train(session: &MlSession, prepared: &Prepared) -> Result<FittedModel> {
+async fn train(session: &MlSession, prepared: &Prepared) -> Result<Trained> {
     let state = training_state(session);
     let plan = state.create_physical_plan(&prepared.plan).await?;
     collect(plan, state.task_ctx()).await?;
-    prepared.table.take_model().ok_or_else(|| internal_datafusion_err!("training gave no model"))
+    prepared.table.take_trained().ok_or_else(|| internal_datafusion_err!("training gave no model"))
 }
 
 /// Puts the entry into the catalog, after checking the names once more against what others have done meanwhile.

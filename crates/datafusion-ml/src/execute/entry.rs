@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
-use datafusion_ml_core::FittedModel;
 
 use super::create_model::Prepared;
 use crate::catalog::{ArtifactLocation, ModelEntry, StatementReport};
@@ -14,6 +13,7 @@ use crate::error::external;
 use crate::session::MlSession;
 use crate::show::postgres_type;
 use crate::sql::{CreateModel, IamRole};
+use crate::train::Trained;
 
 /// The catalog entry of a fitted model; committing it gives it its version.
 #[expect(clippy::disallowed_methods, reason = "SHOW MODEL says when the model was created")]
@@ -21,10 +21,12 @@ pub(super) fn entry(
     session: &MlSession,
     statement: &CreateModel,
     prepared: &Prepared,
-    model: &FittedModel,
+    trained: &Trained,
     artifact: ArtifactLocation,
+    training_log: String,
     elapsed: Duration,
 ) -> Result<ModelEntry> {
+    let model = &trained.model;
     let manifest = model.manifest();
     let metric = manifest.metric.name();
     let mut metrics = Vec::new();
@@ -49,6 +51,7 @@ pub(super) fn entry(
         function: prepared.function.clone(),
         has_probabilities: model.has_probabilities(),
         artifact,
+        training_log: Some(training_log),
         report: StatementReport {
             model_type: manifest.algorithm.clone(),
             problem_type: manifest.task.to_string(),
@@ -72,6 +75,7 @@ pub(super) fn entry(
             tags: settings.tags.clone(),
             max_cells: settings.max_cells,
             max_runtime: settings.max_runtime,
+            notes: trained.notes.clone(),
         },
     })
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion_ml_core::{Error, FitContext, Result};
+use datafusion_ml_core::{Error, FitContext, Result, RoundRecord};
 use parking_lot::Mutex;
 
 /// Somebody who watches models being trained; called from the training thread.
@@ -43,6 +43,7 @@ pub(super) struct SessionFitContext {
     /// What the fit reserved; given back when the fit is done.
     reservation: Mutex<MemoryReservation>,
     disk: Arc<DiskManager>,
+    rounds: Mutex<Vec<RoundRecord>>,
 }
 
 impl SessionFitContext {
@@ -64,12 +65,23 @@ impl SessionFitContext {
             progress,
             reservation: Mutex::new(reservation),
             disk: Arc::clone(&task.runtime_env().disk_manager),
+            rounds: Mutex::default(),
         }
     }
 
     /// Sets when the next fit has to stop.
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
+    }
+
+    /// Forgets the rounds of a fit that is not kept.
+    pub(super) fn forget_rounds(&self) {
+        self.rounds.lock().clear();
+    }
+
+    /// The rounds of the fits since then.
+    pub(super) fn take_rounds(&self) -> Vec<RoundRecord> {
+        std::mem::take(&mut self.rounds.lock())
     }
 
     /// Gives back what the last fit reserved.
@@ -91,6 +103,11 @@ impl FitContext for SessionFitContext {
         if let Some(progress) = &self.progress {
             progress.update(&self.model, done, step, metric);
         }
+    }
+
+    fn record(&self, step: usize, metrics: &[(&str, f64)]) {
+        let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        self.rounds.lock().push(RoundRecord { round: step as u64, metrics });
     }
 
     fn checkpoint(&self) -> Result<()> {

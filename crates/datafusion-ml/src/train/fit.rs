@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use datafusion_ml_core::algorithm::FitRequest;
 use datafusion_ml_core::{
     Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Manifest, Metric, Model, Options, Preprocessors,
-    Result, Target, Task, TrainingData, artifact,
+    Result, Target, Task, TrainingData, TrainingLog, artifact,
 };
 
 use super::buffer::TrainingBuffer;
@@ -45,6 +45,15 @@ pub(crate) struct TrainingSpec {
     pub(crate) training_buffer_bytes: usize,
 }
 
+/// What training gave.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) model: FittedModel,
+    pub(crate) log: TrainingLog,
+    /// What SHOW MODEL says of decisions that the statement left open.
+    pub(crate) notes: Vec<(String, String)>,
+}
+
 /// What the stream left behind: the rows and what was learned of their columns.
 pub(super) struct Ingested {
     pub(super) buffer: TrainingBuffer,
@@ -57,7 +66,7 @@ pub(super) struct Ingested {
 /// Fits the model: first, if rows are to be held out, one that does not see them and is measured on them; then the one
 /// that is kept, on all rows. Runs on a blocking thread.
 #[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
-pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<FittedModel> {
+pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<Trained> {
     let Ingested { buffer, encoder, target, task } = ingested;
     let objective = objective(spec, *task)?;
     let request = FitRequest {
@@ -105,6 +114,7 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
         Some(model) => model,
         None => {
             context.set_deadline(deadline(1.0));
+            context.forget_rounds();
             spec.algorithm.fit(&all, &request, &context)?
         }
     };
@@ -127,9 +137,11 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
         train_metric,
         validation_metric,
         stopped_early: model.stopped_early(),
+        importance: None,
         scalars: Default::default(),
     };
-    FittedModel::new(manifest, model)
+    let log = TrainingLog { rounds: context.take_rounds(), trials: Vec::new() };
+    Ok(Trained { model: FittedModel::new(manifest, model)?, log, notes: Vec::new() })
 }
 
 /// The objective that the statement names, or the algorithm's default for the task.

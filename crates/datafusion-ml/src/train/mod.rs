@@ -11,5 +11,5 @@ mod rows;
 mod sink;
 
 pub use context::TrainingProgress;
-pub(crate) use fit::TrainingSpec;
+pub(crate) use fit::{Trained, TrainingSpec};
 pub(crate) use sink::TrainingTable;

@@ -17,13 +17,13 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use datafusion_ml_core::encoder::EncoderBuilder;
 use datafusion_ml_core::target::TargetBuilder;
-use datafusion_ml_core::{Error, FittedModel, Task};
+use datafusion_ml_core::{Error, Task};
 use futures::StreamExt;
 use parking_lot::Mutex;
 
 use super::buffer::TrainingBuffer;
 use super::context::{CancelOnDrop, SessionFitContext, TrainingProgress};
-use super::fit::{Ingested, TrainingSpec, fit};
+use super::fit::{Ingested, Trained, TrainingSpec, fit};
 use super::rows::feature_columns;
 use crate::error::external;
 
@@ -38,18 +38,18 @@ struct TrainingSink {
     schema: SchemaRef,
     spec: TrainingSpec,
     progress: Option<Arc<dyn TrainingProgress>>,
-    model: Mutex<Option<FittedModel>>,
+    trained: Mutex<Option<Trained>>,
 }
 
 impl TrainingTable {
     /// A table that rows of `schema` can be inserted into.
     pub(crate) fn new(schema: SchemaRef, spec: TrainingSpec, progress: Option<Arc<dyn TrainingProgress>>) -> Self {
-        Self { sink: Arc::new(TrainingSink { schema, spec, progress, model: Mutex::new(None) }) }
+        Self { sink: Arc::new(TrainingSink { schema, spec, progress, trained: Mutex::new(None) }) }
     }
 
-    /// The model, after the insert has been executed.
-    pub(crate) fn take_model(&self) -> Option<FittedModel> {
-        self.sink.model.lock().take()
+    /// What was learned, after the insert has been executed.
+    pub(crate) fn take_trained(&self) -> Option<Trained> {
+        self.sink.trained.lock().take()
     }
 }
 
@@ -112,11 +112,11 @@ impl DataSink for TrainingSink {
         );
         let ingested = self.ingest(data, context).await?;
         let rows = ingested.buffer.num_rows() as u64;
-        let model = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
+        let trained = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
             .await
             .map_err(|e| exec_datafusion_err!("training of model {} ended abnormally: {e}", self.spec.model))?
             .map_err(external)?;
-        *self.model.lock() = Some(model);
+        *self.trained.lock() = Some(trained);
         Ok(rows)
     }
 }
