@@ -77,7 +77,7 @@ async fn the_server_is_told_the_kms_key() {
     server.upload("tables/banknote.parquet", &data("banknote.parquet"));
     let with_key = format!("{} SETTINGS (S3_BUCKET 's3://lake/sealed', KMS_KEY_ID 'key-7')", create(1));
     text(dfml(&server, &[TABLE, &with_key]));
-    assert_eq!(server.kms_keys_seen(), ["key-7"]);
+    assert_eq!(server.kms_keys_seen(), ["key-7", "key-7"], "of the artifact and of the training log");
     let answer = text(dfml(&server, &["SELECT f1(0.0, 0.0, 0.0, 0.0) AS p"]));
     assert!(answer == "p\n0\n" || answer == "p\n1\n", "{answer}");
 }

@@ -96,30 +96,30 @@ impl StoreRoot {
 
     /// Writes an artifact and gives its digest. Writing the same bytes again is no error and changes nothing.
     pub async fn put_artifact(&self, bytes: Vec<u8>) -> Result<String> {
-        self.put_immutable("arrow", bytes).await
+        self.put_immutable("artifacts", "arrow", bytes).await
     }
 
     /// Reads an artifact and checks that its bytes have the digest that names it.
     pub async fn get_artifact(&self, digest: &str) -> Result<Bytes> {
-        self.get_immutable("arrow", digest).await
+        self.get_immutable("artifacts", "arrow", digest).await
     }
 
     /// Writes how training went, and gives the digest of the file.
     pub(crate) async fn put_training_log(&self, log: &TrainingLog) -> Result<String> {
         let bytes = serde_json::to_vec(log).map_err(|e| storage(format!("the training log cannot be written: {e}")))?;
-        self.put_immutable("log.json", bytes).await
+        self.put_immutable("logs", "json", bytes).await
     }
 
     /// Reads what [`Self::put_training_log`] wrote.
     pub(crate) async fn get_training_log(&self, digest: &str) -> Result<TrainingLog> {
-        let bytes = self.get_immutable("log.json", digest).await?;
+        let bytes = self.get_immutable("logs", "json", digest).await?;
         serde_json::from_slice(&bytes).map_err(|e| storage(format!("its training log cannot be read: {e}")))
     }
 
     /// Writes a file that is named by the digest of its bytes.
-    async fn put_immutable(&self, extension: &str, bytes: Vec<u8>) -> Result<String> {
+    async fn put_immutable(&self, folder: &str, extension: &str, bytes: Vec<u8>) -> Result<String> {
         let digest = hex(&Sha256::digest(&bytes));
-        let path = self.path(&["artifacts", &format!("{digest}.{extension}")]);
+        let path = self.path(&[folder, &format!("{digest}.{extension}")]);
         let options = PutOptions { mode: PutMode::Create, ..Default::default() };
         match self.store.put_opts(&path, bytes.into(), options).await {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(digest),
@@ -127,8 +127,8 @@ impl StoreRoot {
         }
     }
 
-    async fn get_immutable(&self, extension: &str, digest: &str) -> Result<Bytes> {
-        let path = self.path(&["artifacts", &format!("{digest}.{extension}")]);
+    async fn get_immutable(&self, folder: &str, extension: &str, digest: &str) -> Result<Bytes> {
+        let path = self.path(&[folder, &format!("{digest}.{extension}")]);
         let bytes = match self.store.get(&path).await {
             Ok(object) => object.bytes().await,
             Err(e) => Err(e),
