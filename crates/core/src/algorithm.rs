@@ -190,9 +190,10 @@ fn argmax(values: &[f64]) -> u32 {
     best as u32
 }
 
-/// What a model says of each row before it is made a probability: the number of a regression, the log-odds of class 1 of
-/// two, of several classes the logarithm of each one's probability up to a number common to the classes of a row, the
-/// squared distance to the centroid of a cluster.
+/// What a model says of each row before it is made a probability: the number of a regression (or what its objective adds
+/// up instead: its log-odds with `reg:logistic`, its logarithm with `reg:tweedie`), the log-odds of class 1 of two, of
+/// several classes the logarithm of each one's probability up to a number common to the classes of a row, the squared
+/// distance to the centroid of a cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawOutputs {
     /// The number of outputs per row: 1, or one per class of a multiclass model.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
-use datafusion_ml_core::{Contributions, Error, Features, Model, Parameters, Prediction, Result, Task};
+use datafusion_ml_core::{Contributions, Error, Features, Model, Parameters, Prediction, RawOutputs, Result, Task};
 use serde_json::{Map, json};
 
 use super::loss::{sigmoid, softmax};
@@ -78,22 +78,25 @@ impl LinearModel {
 impl Model for LinearModel {
     fn predict(&self, features: &Features) -> Result<Prediction> {
         let margins = self.margins(features)?;
-        let (rows, outputs) = (features.num_rows(), self.intercepts.len());
         Ok(match self.task {
             Task::BinaryClassification => {
                 let pairs = margins.into_iter().flat_map(|margin| [sigmoid(-margin), sigmoid(margin)]);
                 Prediction::Probabilities { num_classes: 2, values: pairs.collect() }
             }
             Task::MulticlassClassification => {
-                let mut values: Vec<f64> = (0..rows)
-                    .flat_map(|row| (0..outputs).map(move |output| (row, output)))
-                    .map(|(row, output)| margins[output * rows + row])
-                    .collect();
+                let outputs = self.intercepts.len();
+                let mut values = by_row(&margins, outputs);
                 values.chunks_exact_mut(outputs.max(1)).for_each(softmax);
                 Prediction::Probabilities { num_classes: outputs, values }
             }
             _ => Prediction::Values(margins),
         })
+    }
+
+    /// The margins, exactly.
+    fn raw(&self, features: &Features) -> Result<RawOutputs> {
+        let num_outputs = self.intercepts.len();
+        Ok(RawOutputs { num_outputs, values: by_row(&self.margins(features)?, num_outputs) })
     }
 
     /// Exact: `w (x − mean)` of each feature, in the space of margins (log-odds for two classes).
@@ -146,6 +149,12 @@ impl Model for LinearModel {
     fn stopped_early(&self) -> bool {
         self.stopped_early
     }
+}
+
+/// `margins[output * rows + row]` as `values[row * outputs + output]`.
+fn by_row(margins: &[f64], outputs: usize) -> Vec<f64> {
+    let rows = margins.len() / outputs.max(1);
+    (0..margins.len()).map(|index| margins[index % outputs * rows + index / outputs]).collect()
 }
 
 impl TryFrom<Parameters> for LinearModel {

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::sketch::Sketch;
 use super::survey::Survey;
 use super::tree::Tree;
+use super::validation::{BestRound, Score, Validation};
 use crate::parallel;
 
 /// Cells below which a second thread costs more than it gives.
@@ -66,19 +67,17 @@ fn boost<C: Code>(
         Some(score) => objective.check_base_score(score)?,
         None => objective.estimate_base_scores(&labels),
     };
-    let mut margins: Vec<Vec<f32>> =
-        base_scores.iter().map(|score| vec![objective.base_margin(*score); num_rows]).collect();
+    let base: Vec<f32> = base_scores.iter().map(|score| objective.base_margin(*score)).collect();
+    let mut validation = Validation::read(data, &objective, &base, context)?;
+    let mut margins: Vec<Vec<f32>> = base.iter().map(|margin| vec![*margin; num_rows]).collect();
     let mut softmax = Softmax::default();
     let mut rows = Rows::Narrow(RowLists::new(num_rows));
     let mut grower = Grower::new(&bins, settings);
     let mut trees: Vec<Tree> = Vec::new();
-    let report = |round: usize, loss: f64| {
-        let (done, step) =
-            (round as f64 / settings.num_round as f64, format!("round {round} of {}", settings.num_round));
-        let name = format!("train-{}", objective.metric().name());
-        context.progress(done, &step, Some((&name, objective.mean_loss(loss, num_rows))));
-    };
-    let mut rounds = 0;
+    let report = Report { objective: &objective, num_rows, num_round: settings.num_round, context };
+    let mut score = None;
+    let mut best = BestRound::new(settings.early_stopping_rounds);
+    let (mut rounds, mut is_late) = (0, false);
     while rounds < settings.num_round {
         let wrong = softmax.normalize(&objective, &margins, &labels);
         for (class, margins) in margins.iter_mut().enumerate() {
@@ -86,7 +85,7 @@ fn boost<C: Code>(
             let source = Source { objective: &objective, softmax: &softmax, class, margins, labels: &labels };
             let (extent, loss) = source.extent();
             if rounds > 0 && class == 0 {
-                report(rounds, wrong + loss);
+                report.round(rounds, wrong + loss, score);
             }
             let sampling = Sampling::new(settings, bins.num_features(), trees.len());
             let scale = Scale::new(&extent, num_rows);
@@ -104,20 +103,49 @@ fn boost<C: Code>(
             trees.push(tree);
         }
         rounds += 1;
-        if context.is_late() {
+        score = validation.as_mut().map(|rows| rows.add(&trees[trees.len() - num_outputs..]));
+        if score.is_some_and(|score| best.is_over(rounds, score.to_lower())) {
+            break;
+        }
+        is_late = rounds < settings.num_round && context.is_late();
+        if is_late {
             break;
         }
     }
     let wrong = softmax.normalize(&objective, &margins, &labels);
     let source = Source { objective: &objective, softmax: &softmax, class: 0, margins: &margins[0], labels: &labels };
-    report(rounds, wrong + source.total_loss());
+    report.round(rounds, wrong + source.total_loss(), score);
+    if settings.stops_early() && best.round() > 0 {
+        trees.truncate(best.round() * num_outputs);
+    }
     XgboostModel::try_new(
         objective,
         base_scores,
         trees,
         (data.feature_names().len(), data.feature_names().to_vec()),
-        rounds < settings.num_round,
+        is_late,
     )
+}
+
+/// Tells the surroundings of every round.
+struct Report<'a> {
+    objective: &'a Objective,
+    num_rows: usize,
+    num_round: usize,
+    context: &'a dyn FitContext,
+}
+
+impl Report<'_> {
+    /// A round, counting from 1, with the sum of its losses and its score on the rows held out.
+    fn round(&self, round: usize, loss: f64, score: Option<Score>) {
+        let (metric, value) = (self.objective.metric().name(), self.objective.mean_loss(loss, self.num_rows));
+        let step = format!("round {round} of {}", self.num_round);
+        self.context.progress(round as f64 / self.num_round as f64, &step, Some((&format!("train-{metric}"), value)));
+        let names = [format!("train:{metric}"), format!("validation:{metric}"), "validation:logloss".to_owned()];
+        let values = [Some(value), score.map(|score| score.metric), score.and_then(|score| score.log_loss)];
+        let known = names.iter().zip(values).filter_map(|(name, value)| Some((name.as_str(), value?)));
+        self.context.record(round, &known.collect::<Vec<_>>());
+    }
 }
 
 /// The rows of the growing tree with derivatives in either form.

@@ -21,13 +21,17 @@
 //! whole numbers so that sums are exact: the same data and seed give the same model, to the bit, on any number of
 //! threads.
 //!
+//! **When it ends.** With rows held out, each round's metric on them is taken down, and `early_stopping_rounds` rounds
+//! without an improvement (of the log loss, where there are probabilities; else of the metric) end training; the model
+//! keeps the rounds up to the best one.
+//!
 //! **Cost.** Time: rows x features x depth x rounds x outputs, a nanosecond or so each. Memory: two bytes per cell, about
 //! 30 bytes per row, four per row and output, and at most 128 MB of histograms. Predictions evaluate trees as
 //! bits, 512 rows at a time, and walk those deeper than 12.
 //!
 //! **Not done.** `tree_method` names other than `hist` are accepted and carried out as `hist`. No ranking, survival or
 //! quantile objectives, no `dart` or `gblinear`, no native categories (they are encoded as ordinals), no monotone or
-//! interaction constraints, no row weights but `scale_pos_weight`, no early stopping.
+//! interaction constraints, no row weights but `scale_pos_weight`.
 
 mod bins;
 mod boost;
@@ -50,6 +54,7 @@ mod split;
 mod survey;
 mod tree;
 mod ubjson;
+mod validation;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, Result};
+use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, RawOutputs, Result};
 
 use super::forest::{Forest, InstructionSet};
 use super::objective::Objective;
@@ -96,8 +96,25 @@ impl Model for XgboostModel {
         Ok(self.objective.predict(&self.margins(features)?))
     }
 
+    /// The margins. Fails on `binary:hinge`, whose margins say nothing of probabilities.
+    fn raw(&self, features: &Features) -> Result<RawOutputs> {
+        if self.objective == Objective::Hinge {
+            return Err(Error::invalid(
+                "a model of binary:hinge knows no probabilities, so its raw outputs have no meaning; train with binary:logistic",
+            ));
+        }
+        let margins = self.margins(features)?;
+        let values =
+            (0..features.num_rows()).flat_map(|row| margins.iter().map(move |margins| f64::from(margins[row])));
+        Ok(RawOutputs { num_outputs: margins.len(), values: values.collect() })
+    }
+
     fn parameters(&self) -> Result<Parameters> {
         self.to_parameters()
+    }
+
+    fn rounds(&self) -> Option<usize> {
+        Some(self.trees.len() / self.objective.num_outputs().max(1))
     }
 
     fn stopped_early(&self) -> bool {

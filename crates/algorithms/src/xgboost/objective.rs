@@ -155,6 +155,11 @@ impl Objective {
         }
     }
 
+    /// Whether it predicts the probabilities of classes.
+    pub(super) fn has_probabilities(&self) -> bool {
+        matches!(self, Self::BinaryLogistic { .. } | Self::Softmax { .. })
+    }
+
     /// Margins per row.
     pub(super) fn num_outputs(&self) -> usize {
         match self {

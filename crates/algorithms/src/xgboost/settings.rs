@@ -17,6 +17,13 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "Rounds of boosting.",
     ),
     OptionSpec::new(
+        "early_stopping_rounds",
+        &[],
+        OptionKind::Integer(0, 100_000),
+        Some("0"),
+        "Rounds without an improvement on rows held out that end training, if there are such rows; 0 is never.",
+    ),
+    OptionSpec::new(
         "eta",
         &["learning_rate"],
         UNIT,
@@ -145,6 +152,8 @@ pub(super) enum GrowPolicy {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) num_round: usize,
+    /// `usize::MAX` for never.
+    pub(super) early_stopping_rounds: usize,
     pub(super) eta: f64,
     /// `usize::MAX` for no limit.
     pub(super) max_depth: usize,
@@ -180,6 +189,7 @@ impl Settings {
         let nthread = if options.contains("nthread") { options.integer("nthread")? } else { 0 };
         Ok(Self {
             num_round: options.integer("num_round")? as usize,
+            early_stopping_rounds: unlimited("early_stopping_rounds")?,
             eta: options.float("eta")?,
             max_depth: unlimited("max_depth")?,
             max_leaves: unlimited("max_leaves")?,
@@ -203,6 +213,11 @@ impl Settings {
             seed: if options.contains("seed") { options.integer("seed")? as u64 } else { context.seed() },
             threads: if nthread > 0 { allowed.min(nthread as usize) } else { allowed },
         })
+    }
+
+    /// Whether rows held out end training.
+    pub(super) fn stops_early(&self) -> bool {
+        self.early_stopping_rounds < usize::MAX
     }
 }
 

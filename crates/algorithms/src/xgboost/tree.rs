@@ -36,7 +36,6 @@ impl Node {
     }
 
     /// The child for a value of the feature; NaN is missing.
-    #[cfg(test)]
     pub(super) fn child(&self, value: f32) -> u32 {
         let is_left = if value.is_nan() { self.default_left } else { value < self.threshold };
         if is_left { self.left } else { self.right }
@@ -95,7 +94,6 @@ impl Tree {
     }
 
     /// What it adds to the margin of a row, `value` giving the row's features.
-    #[cfg(test)]
     pub(super) fn evaluate(&self, value: impl Fn(u32) -> f32) -> f32 {
         let mut node = &self.nodes[0];
         while !node.is_leaf() {
