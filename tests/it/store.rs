@@ -64,6 +64,7 @@ pub(crate) fn entry(name: &str) -> ModelEntry {
             tags: None,
             max_cells: None,
             max_runtime: None,
+            auto: false,
             notes: Vec::new(),
         },
     }

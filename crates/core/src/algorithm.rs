@@ -89,6 +89,11 @@ pub trait FitContext: Send + Sync {
     /// Asks for `bytes` of memory that stay in use until the fit ends.
     fn reserve(&self, bytes: usize) -> Result<()>;
 
+    /// Gives back memory that was asked for, before the fit ends.
+    fn release(&self, bytes: usize) {
+        let _ = bytes;
+    }
+
     /// Where temporary files may go once memory is refused, if anywhere.
     fn scratch_dir(&self) -> Option<PathBuf> {
         None

@@ -23,6 +23,9 @@ config_namespace! {
         /// With more rows than this, the model that was validated is kept and not fitted again on all rows.
         pub refit_max_rows: usize, default = 200_000
 
+        /// How many candidates AUTO ON tries at most; MAX_RUNTIME may end the search before.
+        pub auto_max_candidates: usize, default = 30
+
         /// How many bytes of training rows are held in memory; what is beyond is spilled to disk.
         pub training_buffer_bytes: usize, default = 32 * 1024 * 1024
 

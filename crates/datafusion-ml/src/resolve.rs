@@ -11,7 +11,8 @@ use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::sql::parser::Statement as DFStatement;
-use datafusion_ml_core::{Error, FittedModel};
+use datafusion_ml_auto::{ENSEMBLE, Ensemble};
+use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
@@ -157,7 +158,11 @@ async fn read(session: &MlSession, entry: &ModelEntry) -> Result<FittedModel> {
         Some(error) => named(error.clone()),
         None => e,
     })?;
-    FittedModel::from_bytes(bytes, |name| shared.algorithms.get(name).cloned()).map_err(named)
+    let algorithm = |name: &str| match name {
+        ENSEMBLE => Some(Arc::new(Ensemble::new(shared.algorithms.values().cloned())) as Arc<dyn Algorithm>),
+        name => shared.algorithms.get(name).cloned(),
+    };
+    FittedModel::from_bytes(bytes, algorithm).map_err(named)
 }
 
 /// Fails if one of the functions of `entry` would hide a function that is not of a model, or belongs to another model.

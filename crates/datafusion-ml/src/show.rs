@@ -63,7 +63,8 @@ pub(crate) fn show(entry: &ModelEntry) -> Result<RecordBatch> {
     report.row("Creation Time", created.format("%a, %d.%m.%Y %H:%M:%S").to_string());
     report.row("Model State", "READY");
     if facts.stopped_early {
-        report.row("Training Job Status", "MaxRuntimeReached");
+        let status = if facts.auto { "MaxAutoMLJobRuntimeReached" } else { "MaxRuntimeReached" };
+        report.row("Training Job Status", status);
     }
     for (name, value) in &facts.metrics {
         report.row(name, format!("{value:.6}"));
@@ -83,7 +84,7 @@ pub(crate) fn show(entry: &ModelEntry) -> Result<RecordBatch> {
     report.row("Problem Type", &facts.problem_type);
     report.optional("Objective", facts.objective.as_ref());
     report.row(
-        "Training Job Name",
+        if facts.auto { "AutoML Job Name" } else { "Training Job Name" },
         format!("datafusion-ml-{}", &entry.artifact.digest[..entry.artifact.digest.len().min(16)]),
     );
     report.rows("Function Name", entry.functions().into_iter().map(|function| function.name));
@@ -97,9 +98,17 @@ pub(crate) fn show(entry: &ModelEntry) -> Result<RecordBatch> {
     report.optional("Tags", facts.tags.as_ref());
     report.optional("Max Cells", facts.max_cells);
     report.optional("Max Runtime", facts.max_runtime);
-    report.heading("HYPERPARAMETERS:");
-    for (name, value) in &facts.hyperparameters {
-        report.row(name, value);
+    if !facts.hyperparameters.is_empty() {
+        report.heading("HYPERPARAMETERS:");
+        for (name, value) in &facts.hyperparameters {
+            report.row(name, value);
+        }
+    }
+    if !facts.notes.is_empty() {
+        report.heading("SEARCH:");
+        for (key, value) in &facts.notes {
+            report.row(key, value);
+        }
     }
     report.into_batch()
 }

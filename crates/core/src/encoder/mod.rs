@@ -6,6 +6,8 @@
 
 mod categories;
 mod column;
+mod stub;
+pub use stub::*;
 mod encoding;
 mod learn;
 

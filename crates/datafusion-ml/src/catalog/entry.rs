@@ -138,6 +138,9 @@ pub struct StatementReport {
     pub max_cells: Option<u64>,
     /// MAX_RUNTIME in seconds, as written.
     pub max_runtime: Option<u64>,
+    /// Whether AUTO was ON.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto: bool,
     /// What AUTO ON decided and why, as further keys and values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<(String, String)>,

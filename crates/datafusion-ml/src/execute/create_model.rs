@@ -22,7 +22,7 @@ use crate::catalog::{Action, ArtifactLocation, CatalogState, FunctionName, Model
 use crate::error::{external, invalid};
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
-use crate::sql::{Auto, CreateModel, ExplainCreateModel, ModelSource};
+use crate::sql::{CreateModel, ExplainCreateModel, ModelSource};
 use crate::store::{StoreRoot, parse_store_url};
 use crate::train::{Trained, TrainingTable};
 
@@ -87,7 +87,7 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
 
 /// Clauses that parse, but are not executed yet.
 fn refuse_what_comes_later(statement: &CreateModel) -> Result<()> {
-    let works = "AUTO OFF MODEL_TYPE {XGBOOST | LINEAR_LEARNER | KMEANS} HYPERPARAMETERS DEFAULT works";
+    let works = "MODEL_TYPE {XGBOOST | MLP | LINEAR_LEARNER | KMEANS}, or none with AUTO ON, works";
     let later = |what: &str| Err(external(Error::invalid(format!("not supported yet: {what}; {works}"))));
     if statement.sagemaker.is_some() {
         return later("SAGEMAKER (a model behind an endpoint)");
@@ -97,8 +97,6 @@ fn refuse_what_comes_later(statement: &CreateModel) -> Result<()> {
     }
     match statement.model_type() {
         Some("forecast") => later("MODEL_TYPE FORECAST"),
-        Some("mlp") => later("MODEL_TYPE MLP"),
-        _ if statement.auto() == Auto::On => later("AUTO ON (the search for the best model, which is the default)"),
         _ => Ok(()),
     }
 }

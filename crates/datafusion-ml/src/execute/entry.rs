@@ -12,7 +12,7 @@ use crate::catalog::{ArtifactLocation, ModelEntry, StatementReport};
 use crate::error::external;
 use crate::session::MlSession;
 use crate::show::postgres_type;
-use crate::sql::{CreateModel, IamRole};
+use crate::sql::{Auto, CreateModel, IamRole};
 use crate::train::Trained;
 
 /// The catalog entry of a fitted model; committing it gives it its version.
@@ -75,6 +75,7 @@ pub(super) fn entry(
             tags: settings.tags.clone(),
             max_cells: settings.max_cells,
             max_runtime: settings.max_runtime,
+            auto: statement.auto() == Auto::On,
             notes: trained.notes.clone(),
         },
     })

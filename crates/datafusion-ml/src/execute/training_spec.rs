@@ -12,8 +12,8 @@ use datafusion_ml_core::{Algorithm, Error, Options, Preprocessors, Task};
 use crate::catalog::ModelName;
 use crate::error::{external, invalid};
 use crate::session::MlSession;
-use crate::sql::{Clause, CreateModel, invalid_at};
-use crate::train::TrainingSpec;
+use crate::sql::{Auto, Clause, CreateModel, invalid_at};
+use crate::train::{AutoSearch, Learner, OneAlgorithm, TrainingSpec};
 
 /// Parses and checks every clause that says how to learn.
 pub(super) fn training_spec(
@@ -22,21 +22,12 @@ pub(super) fn training_spec(
     name: &ModelName,
     schema: &SchemaRef,
 ) -> Result<TrainingSpec> {
-    let algorithm = algorithm(session, statement)?;
     check_columns(schema)?;
     let target = statement.target.as_ref().map(|ident| target_column(ident, schema)).transpose()?;
     let columns = schema.fields().len();
     if target.is_some() && columns < 2 {
         return Err(invalid("the query gives only the target; it needs at least one more column to learn from"));
     }
-    let given = statement.hyperparameters().iter().map(|(key, value)| (key.value.as_str(), value.as_str()));
-    let options = Options::parse(algorithm.options(), given).map_err(|error| hyperparameter_error(statement, error))?;
-    let max_classes = match options.contains("num_class") {
-        true => options.integer("num_class").ok().filter(|classes| *classes > 0).map(|classes| classes as usize),
-        false => None,
-    };
-    let (objective, task) = objective(algorithm.as_ref(), statement)?;
-    let seed_given = options.contains("seed").then(|| options.integer("seed").ok()).flatten();
     let defaults = session.options();
     if !(0.0..=0.9).contains(&defaults.validation_fraction) {
         return Err(invalid(format!(
@@ -44,13 +35,20 @@ pub(super) fn training_spec(
             defaults.validation_fraction
         )));
     }
+    let (learner, task) = match statement.auto() {
+        Auto::On => (Learner::Search(auto_search(session, statement)?), statement.problem_type.map(Task::from)),
+        Auto::Off => one_algorithm(session, statement).map(|(one, task)| (Learner::One(one), task))?,
+    };
+    let seed_given = match &learner {
+        Learner::One(one) if one.options.contains("seed") => one.options.integer("seed").ok(),
+        _ => None,
+    };
     let partitions = session.context().state().config_options().execution.target_partitions;
     Ok(TrainingSpec {
         model: name.to_string(),
+        learner,
         target,
         task,
-        objective,
-        max_classes,
         preprocessors: statement
             .preprocessors
             .as_deref()
@@ -63,9 +61,36 @@ pub(super) fn training_spec(
         validation_fraction: defaults.validation_fraction,
         refit_max_rows: defaults.refit_max_rows,
         training_buffer_bytes: defaults.training_buffer_bytes,
-        options,
-        algorithm,
     })
+}
+
+/// AUTO ON: the algorithms that take part, all supervised ones unless MODEL_TYPE names one.
+fn auto_search(session: &MlSession, statement: &CreateModel) -> Result<AutoSearch> {
+    let supervised = |algorithm: &&Arc<dyn Algorithm>| algorithm.tasks().iter().any(|task| SUPERVISED.contains(task));
+    let algorithms = match &statement.model_type {
+        Some(_) => vec![algorithm(session, statement)?],
+        None => session.shared.algorithms.values().filter(supervised).cloned().collect(),
+    };
+    Ok(AutoSearch {
+        algorithms,
+        objective: statement.objective.clone(),
+        max_candidates: session.options().auto_max_candidates,
+    })
+}
+
+const SUPERVISED: [Task; 3] = [Task::Regression, Task::BinaryClassification, Task::MulticlassClassification];
+
+/// AUTO OFF: the algorithm that MODEL_TYPE names with its hyperparameters, and the task as far as the statement says.
+fn one_algorithm(session: &MlSession, statement: &CreateModel) -> Result<(OneAlgorithm, Option<Task>)> {
+    let algorithm = algorithm(session, statement)?;
+    let given = statement.hyperparameters().iter().map(|(key, value)| (key.value.as_str(), value.as_str()));
+    let options = Options::parse(algorithm.options(), given).map_err(|error| hyperparameter_error(statement, error))?;
+    let max_classes = match options.contains("num_class") {
+        true => options.integer("num_class").ok().filter(|classes| *classes > 0).map(|classes| classes as usize),
+        false => None,
+    };
+    let (objective, task) = objective(algorithm.as_ref(), statement)?;
+    Ok((OneAlgorithm { algorithm, objective, options, max_classes }, task))
 }
 
 fn algorithm(session: &MlSession, statement: &CreateModel) -> Result<Arc<dyn Algorithm>> {

@@ -46,6 +46,11 @@ impl TrainingBuffer {
         }
     }
 
+    /// The schema of the batches that are kept.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The number of rows.
     pub(super) fn num_rows(&self) -> usize {
         self.num_rows

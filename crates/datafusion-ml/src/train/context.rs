@@ -128,6 +128,12 @@ impl FitContext for SessionFitContext {
         })
     }
 
+    fn release(&self, bytes: usize) {
+        let reservation = self.reservation.lock();
+        let bytes = bytes.min(reservation.size());
+        reservation.shrink(bytes);
+    }
+
     /// Where the session spills to.
     fn scratch_dir(&self) -> Option<PathBuf> {
         // The folder is made with its first file.

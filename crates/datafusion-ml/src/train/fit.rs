@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion_ml_core::algorithm::FitRequest;
+use datafusion_ml_core::encoder::ColumnProfile;
 use datafusion_ml_core::{
     Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Manifest, Metric, Model, Options, Preprocessors,
     Result, Target, Task, TrainingData, TrainingLog, artifact,
@@ -12,6 +13,7 @@ use datafusion_ml_core::{
 use super::buffer::TrainingBuffer;
 use super::context::SessionFitContext;
 use super::rows::{Part, RowFilter, TrainingRows};
+use super::search::search;
 
 /// The training metric is taken over at most this many rows, a seeded sample.
 const METRIC_ROWS: usize = 100_000;
@@ -24,15 +26,11 @@ const MIN_ROWS_TO_VALIDATE: usize = 25;
 pub(crate) struct TrainingSpec {
     /// The model's name, for messages.
     pub(crate) model: String,
-    pub(crate) algorithm: Arc<dyn Algorithm>,
+    pub(crate) learner: Learner,
     /// The target column, unless the task has none.
     pub(crate) target: Option<String>,
     /// The task as far as the statement says.
     pub(crate) task: Option<Task>,
-    pub(crate) objective: Option<String>,
-    pub(crate) options: Options,
-    /// The most classes there may be, if the statement says.
-    pub(crate) max_classes: Option<usize>,
     pub(crate) preprocessors: Preprocessors,
     pub(crate) seed: u64,
     pub(crate) threads: usize,
@@ -43,6 +41,52 @@ pub(crate) struct TrainingSpec {
     pub(crate) validation_fraction: f64,
     pub(crate) refit_max_rows: usize,
     pub(crate) training_buffer_bytes: usize,
+}
+
+/// Who learns.
+#[derive(Debug, Clone)]
+pub(crate) enum Learner {
+    /// AUTO OFF: the algorithm that the statement names.
+    One(OneAlgorithm),
+    /// AUTO ON: the best of what these algorithms learn.
+    Search(AutoSearch),
+}
+
+/// One algorithm with its hyperparameters.
+#[derive(Debug, Clone)]
+pub(crate) struct OneAlgorithm {
+    pub(crate) algorithm: Arc<dyn Algorithm>,
+    pub(crate) objective: Option<String>,
+    pub(crate) options: Options,
+    /// The most classes there may be, if the statement says.
+    pub(crate) max_classes: Option<usize>,
+}
+
+/// What the statement says of a search.
+#[derive(Debug, Clone)]
+pub(crate) struct AutoSearch {
+    pub(crate) algorithms: Vec<Arc<dyn Algorithm>>,
+    /// OBJECTIVE as written.
+    pub(crate) objective: Option<String>,
+    /// How many candidates are tried at most.
+    pub(crate) max_candidates: usize,
+}
+
+impl TrainingSpec {
+    /// How many rows MAX_CELLS allows, if it is set.
+    pub(super) fn row_limit(&self, num_columns: usize) -> Option<usize> {
+        self.max_cells.map(|cells| (cells as usize / num_columns.max(1)).max(1))
+    }
+}
+
+impl Learner {
+    /// The algorithm's name, or `auto`.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::One(one) => one.algorithm.name(),
+            Self::Search(_) => "auto",
+        }
+    }
 }
 
 /// What training gave.
@@ -57,28 +101,50 @@ pub(crate) struct Trained {
 /// What the stream left behind: the rows and what was learned of their columns.
 pub(super) struct Ingested {
     pub(super) buffer: TrainingBuffer,
-    pub(super) encoder: Encoder,
+    pub(super) columns: Columns,
     /// Position of the target column, the target and the task.
     pub(super) target: Option<(usize, Target)>,
     pub(super) task: Task,
 }
 
+/// What was learned of the feature columns.
+pub(super) enum Columns {
+    /// For the algorithm that the statement names.
+    Encoded(Encoder),
+    /// For a search, which encodes them itself.
+    Profiled(Vec<ColumnProfile>),
+}
+
+/// Fits the model. Runs on a blocking thread.
+pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, context: SessionFitContext) -> Result<Trained> {
+    match (&spec.learner, &ingested.columns) {
+        (Learner::One(one), Columns::Encoded(encoder)) => fit_one(spec, one, ingested, encoder, context),
+        (Learner::Search(auto), Columns::Profiled(profiles)) => search(spec, auto, ingested, profiles, &context),
+        _ => Err(Error::internal("the rows were read for another kind of training")),
+    }
+}
+
 /// Fits the model: first, if rows are to be held out, one that does not see them and is measured on them; then the one
-/// that is kept, on all rows. Runs on a blocking thread.
+/// that is kept, on all rows.
 #[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
-pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: SessionFitContext) -> Result<Trained> {
-    let Ingested { buffer, encoder, target, task } = ingested;
-    let objective = objective(spec, *task)?;
+fn fit_one(
+    spec: &TrainingSpec,
+    one: &OneAlgorithm,
+    ingested: &Ingested,
+    encoder: &Encoder,
+    mut context: SessionFitContext,
+) -> Result<Trained> {
+    let Ingested { buffer, target, task, .. } = ingested;
+    let objective = objective(one, *task)?;
     let request = FitRequest {
         task: *task,
         num_classes: target.as_ref().map_or(0, |(_, target)| target.classes().len()),
         objective: objective.clone(),
-        options: spec.options.clone(),
+        options: one.options.clone(),
     };
-    check_classes(spec, &request)?;
-    let metric = spec.algorithm.metric(&request)?;
-    let num_columns = encoder.num_columns() + usize::from(target.is_some());
-    let limit = spec.max_cells.map(|cells| (cells as usize / num_columns.max(1)).max(1));
+    check_classes(one, &request)?;
+    let metric = one.algorithm.metric(&request)?;
+    let limit = spec.row_limit(encoder.num_columns() + usize::from(target.is_some()));
     let sample = RowFilter::sample(spec.seed, buffer.num_rows(), limit);
     let rows = |filter| TrainingRows::new(buffer, encoder, target.as_ref().map(|(column, t)| (*column, t)), filter);
     let all = rows(sample);
@@ -94,7 +160,7 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
             (rows(sample.part(Part::Kept(fraction))), rows(sample.part(Part::HeldOut(fraction))));
         let refits = all.num_rows() <= spec.refit_max_rows;
         context.set_deadline(deadline(if refits { 0.5 } else { 1.0 }));
-        match spec.algorithm.fit(&training, &request, &context) {
+        match one.algorithm.fit(&training, &request, &context) {
             Ok(model) => {
                 validation_metric =
                     Some(evaluate(model.as_ref(), &held_out, metric, &context)?).filter(|v| v.is_finite());
@@ -115,18 +181,17 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
         None => {
             context.set_deadline(deadline(1.0));
             context.forget_rounds();
-            spec.algorithm.fit(&all, &request, &context)?
+            one.algorithm.fit(&all, &request, &context)?
         }
     };
-    let measured =
-        rows(RowFilter::sample(spec.seed, buffer.num_rows(), Some(limit.unwrap_or(METRIC_ROWS).min(METRIC_ROWS))));
+    let measured = rows(measured_rows(spec.seed, buffer.num_rows(), limit));
     let train_metric = evaluate(model.as_ref(), &measured, metric, &context)?;
     let manifest = Manifest {
         format_version: artifact::FORMAT_VERSION,
-        algorithm: spec.algorithm.name().to_owned(),
+        algorithm: one.algorithm.name().to_owned(),
         task: *task,
         objective,
-        options: spec.options.to_text(),
+        options: one.options.to_text(),
         seed: spec.seed,
         encoder: encoder.clone(),
         target: target.as_ref().map(|(_, target)| target.clone()),
@@ -145,20 +210,20 @@ pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, mut context: Session
 }
 
 /// The objective that the statement names, or the algorithm's default for the task.
-fn objective(spec: &TrainingSpec, task: Task) -> Result<Option<String>> {
-    let objectives = spec.algorithm.objectives();
-    match &spec.objective {
+fn objective(one: &OneAlgorithm, task: Task) -> Result<Option<String>> {
+    let objectives = one.algorithm.objectives();
+    match &one.objective {
         Some(objective) => Ok(Some(objective.clone())),
         None if objectives.is_empty() => Ok(None),
         None => match objectives.iter().find(|(_, of)| *of == task) {
             Some((name, _)) => Ok(Some((*name).to_owned())),
-            None => Err(Error::invalid(format!("{} has no objective for a {task}", spec.algorithm.name()))),
+            None => Err(Error::invalid(format!("{} has no objective for a {task}", one.algorithm.name()))),
         },
     }
 }
 
-fn check_classes(spec: &TrainingSpec, request: &FitRequest) -> Result<()> {
-    match spec.max_classes {
+fn check_classes(one: &OneAlgorithm, request: &FitRequest) -> Result<()> {
+    match one.max_classes {
         Some(most) if request.num_classes > most => Err(Error::data(format!(
             "the target has {} classes, but NUM_CLASS is '{most}'; raise it to '{}'",
             request.num_classes, request.num_classes
@@ -167,8 +232,18 @@ fn check_classes(spec: &TrainingSpec, request: &FitRequest) -> Result<()> {
     }
 }
 
+/// The rows over which the training metric is taken.
+pub(super) fn measured_rows(seed: u64, num_rows: usize, limit: Option<usize>) -> RowFilter {
+    RowFilter::sample(seed, num_rows, Some(limit.unwrap_or(METRIC_ROWS).min(METRIC_ROWS)))
+}
+
 /// The metric of a model on some rows.
-fn evaluate(model: &dyn Model, data: &dyn TrainingData, metric: Metric, context: &dyn FitContext) -> Result<f64> {
+pub(super) fn evaluate(
+    model: &dyn Model,
+    data: &dyn TrainingData,
+    metric: Metric,
+    context: &dyn FitContext,
+) -> Result<f64> {
     let mut accumulator = metric.accumulator();
     for block in data.blocks() {
         context.checkpoint()?;

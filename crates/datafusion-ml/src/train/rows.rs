@@ -68,6 +68,20 @@ impl RowFilter {
         if self.takes_all() { num_rows } else { (0..num_rows as u64).filter(|row| self.takes(*row)).count() }
     }
 
+    /// The chosen rows, batch by batch, in their order. Each call is one pass.
+    pub(super) fn batches(self, buffer: &TrainingBuffer) -> impl Iterator<Item = Result<RecordBatch>> + Send + '_ {
+        let mut next_row = 0;
+        buffer.batches().map(move |batch| {
+            let batch = batch.map_err(|e| Error::storage(format!("spilled training rows cannot be read: {e}")))?;
+            let first_row = next_row;
+            next_row += batch.num_rows() as u64;
+            if self.takes_all() {
+                return Ok(batch);
+            }
+            Ok(filter_record_batch(&batch, &self.mask(first_row, batch.num_rows()))?)
+        })
+    }
+
     fn mask(&self, first_row: u64, num_rows: usize) -> BooleanArray {
         (first_row..first_row + num_rows as u64).map(|row| Some(self.takes(row))).collect()
     }
@@ -104,15 +118,10 @@ impl<'a> TrainingRows<'a> {
         Self { buffer, encoder, target, filter, num_rows, feature_names: encoder.feature_names() }
     }
 
-    fn block(&self, first_row: u64, batch: RecordBatch) -> Result<TrainingBlock> {
-        let batch = if self.filter.takes_all() {
-            batch
-        } else {
-            filter_record_batch(&batch, &self.filter.mask(first_row, batch.num_rows()))?
-        };
+    fn block(&self, batch: &RecordBatch) -> Result<TrainingBlock> {
         let target_column = self.target.map(|(column, _)| column);
         let target = self.target.map_or(Ok(Vec::new()), |(column, target)| target.encode(batch.column(column)))?;
-        TrainingBlock::try_new(self.encode(&batch, target_column)?, target)
+        TrainingBlock::try_new(self.encode(batch, target_column)?, target)
     }
 
     fn encode(&self, batch: &RecordBatch, target_column: Option<usize>) -> Result<Features> {
@@ -136,13 +145,7 @@ impl TrainingData for TrainingRows<'_> {
     }
 
     fn blocks(&self) -> Box<dyn Iterator<Item = Result<TrainingBlock>> + Send + '_> {
-        let mut next_row = 0;
-        Box::new(self.buffer.batches().map(move |batch| {
-            let batch = batch.map_err(|e| Error::storage(format!("spilled training rows cannot be read: {e}")))?;
-            let first_row = next_row;
-            next_row += batch.num_rows() as u64;
-            self.block(first_row, batch)
-        }))
+        Box::new(self.filter.batches(self.buffer).map(|batch| self.block(&batch?)))
     }
 }
 

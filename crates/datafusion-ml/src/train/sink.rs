@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -15,7 +15,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
-use datafusion_ml_core::encoder::EncoderBuilder;
+use datafusion_ml_core::encoder::{EncoderBuilder, TableProfiler};
 use datafusion_ml_core::target::TargetBuilder;
 use datafusion_ml_core::{Error, Task};
 use futures::StreamExt;
@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 use super::buffer::TrainingBuffer;
 use super::context::{CancelOnDrop, SessionFitContext, TrainingProgress};
-use super::fit::{Ingested, Trained, TrainingSpec, fit};
+use super::fit::{Columns, Ingested, Learner, Trained, TrainingSpec, fit};
 use super::rows::feature_columns;
 use crate::error::external;
 
@@ -85,7 +85,7 @@ impl TableProvider for TrainingTable {
 
 impl DisplayAs for TrainingSink {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "TrainModel: name={}, algorithm={}", self.spec.model, self.spec.algorithm.name())?;
+        write!(f, "TrainModel: name={}, algorithm={}", self.spec.model, self.spec.learner.name())?;
         if let Some(target) = &self.spec.target {
             write!(f, ", target={target}")?;
         }
@@ -136,8 +136,7 @@ impl TrainingSink {
         let fields = self.schema.fields().iter().enumerate();
         let features: Vec<&Field> =
             fields.filter(|(index, _)| Some(*index) != target_column).map(|(_, field)| field.as_ref()).collect();
-        let mut encoder =
-            EncoderBuilder::new(&features, spec.algorithm.encoding(), &spec.preprocessors).map_err(external)?;
+        let mut columns = ColumnObserver::new(spec, &features).map_err(external)?;
         let mut buffer = TrainingBuffer::new(&self.schema, spec.training_buffer_bytes, context);
         while let Some(batch) = data.next().await {
             let batch = with_target(batch?, target_column).map_err(external)?;
@@ -147,7 +146,7 @@ impl TrainingSink {
             if let (Some(target), Some(column)) = (&mut target, target_column) {
                 target.observe(batch.column(column)).map_err(external)?;
             }
-            encoder.observe(&feature_columns(&batch, target_column)).map_err(external)?;
+            columns.observe(&feature_columns(&batch, target_column)).map_err(external)?;
             buffer.push(&batch)?;
         }
         if buffer.num_rows() == 0 && target.is_none() {
@@ -158,7 +157,38 @@ impl TrainingSink {
             None => (None, Task::Clustering),
         };
         let target = target_column.zip(target);
-        Ok(Ingested { buffer, encoder: encoder.finish(), target, task })
+        Ok(Ingested { buffer, columns: columns.finish(), target, task })
+    }
+}
+
+/// What is learned of the feature columns while they come.
+enum ColumnObserver {
+    Encoder(EncoderBuilder),
+    Profiler(TableProfiler),
+}
+
+impl ColumnObserver {
+    fn new(spec: &TrainingSpec, fields: &[&Field]) -> datafusion_ml_core::Result<Self> {
+        Ok(match &spec.learner {
+            Learner::One(one) => {
+                Self::Encoder(EncoderBuilder::new(fields, one.algorithm.encoding(), &spec.preprocessors)?)
+            }
+            Learner::Search(_) => Self::Profiler(TableProfiler::new(fields)?),
+        })
+    }
+
+    fn observe(&mut self, columns: &[ArrayRef]) -> datafusion_ml_core::Result<()> {
+        match self {
+            Self::Encoder(encoder) => encoder.observe(columns),
+            Self::Profiler(profiler) => profiler.observe(columns),
+        }
+    }
+
+    fn finish(self) -> Columns {
+        match self {
+            Self::Encoder(encoder) => Columns::Encoded(encoder.finish()),
+            Self::Profiler(profiler) => Columns::Profiled(profiler.finish()),
+        }
     }
 }
 

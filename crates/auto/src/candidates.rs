@@ -1,0 +1,215 @@
+//! Which models are tried: a portfolio of settings that are good on most tables, the strongest first, then draws around
+//! what has proved good.
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// A way of learning a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    /// The algorithm's name.
+    pub(crate) algorithm: &'static str,
+    /// The hyperparameters that differ from the algorithm's defaults.
+    pub(crate) options: Vec<(&'static str, String)>,
+}
+
+/// How many rounds a table of this size can use, and how a candidate is told when to stop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    /// The rows that candidates learn from.
+    pub(crate) rows: usize,
+}
+
+impl Candidate {
+    fn new(algorithm: &'static str, options: &[(&'static str, f64)]) -> Self {
+        Self { algorithm, options: options.iter().map(|(name, value)| (*name, value.to_string())).collect() }
+    }
+
+    /// The options with which it is tried: it learns for as long as rows that are held out say that it gets better.
+    pub(crate) fn trial_options(&self, scale: Scale) -> Vec<(&'static str, String)> {
+        let mut options = self.options.clone();
+        if self.algorithm == "xgboost" {
+            let eta = self.number("eta").unwrap_or(0.3);
+            // About as many rounds as undo a step of the learning rate.
+            let patience = (3.0 / eta).clamp(20.0, 100.0).round();
+            options.push(("num_round", (if scale.rows > 100_000 { 1_000 } else { 2_000 }).to_string()));
+            options.push(("early_stopping_rounds", patience.to_string()));
+        }
+        options
+    }
+
+    /// The options with which it is fitted on all rows: for as long as it learned in the trials, on average.
+    pub(crate) fn final_options(&self, rounds: Option<usize>) -> Vec<(&'static str, String)> {
+        let mut options = self.options.clone();
+        if let ("xgboost", Some(rounds)) = (self.algorithm, rounds) {
+            options.push(("num_round", rounds.max(1).to_string()));
+        }
+        if let ("mlp", Some(rounds)) = (self.algorithm, rounds) {
+            options.push(("epochs", rounds.max(1).to_string()));
+        }
+        options
+    }
+
+    /// Whether another seed gives another model.
+    pub(crate) fn is_random(&self) -> bool {
+        match self.algorithm {
+            "xgboost" => {
+                ["subsample", "colsample_bytree", "colsample_bynode"].iter().any(|name| self.number(name).is_some())
+            }
+            algorithm => algorithm != "linear_learner",
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| value.parse().ok())
+    }
+}
+
+/// The portfolio for the algorithms of these names, in the order in which it is tried.
+pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
+    // Small tables are learned in small steps; on large ones those take too long.
+    let eta = |slow: f64| if scale.rows > 50_000 { 2.0 * slow } else { slow };
+    let all = [
+        Candidate::new(
+            "xgboost",
+            &[
+                ("eta", eta(0.06)),
+                ("max_depth", 6.0),
+                ("subsample", 0.85),
+                ("colsample_bytree", 0.8),
+                ("min_child_weight", 2.0),
+            ],
+        ),
+        Candidate::new("linear_learner", &[("l2", 1e-4)]),
+        Candidate::new("mlp", &[]),
+        Candidate::new(
+            "xgboost",
+            &[("eta", eta(0.05)), ("max_depth", 3.0), ("subsample", 0.8), ("colsample_bytree", 0.8)],
+        ),
+        Candidate::new(
+            "xgboost",
+            &[
+                ("eta", eta(0.05)),
+                ("max_depth", 9.0),
+                ("min_child_weight", 6.0),
+                ("subsample", 0.8),
+                ("colsample_bytree", 0.6),
+                ("lambda", 4.0),
+            ],
+        ),
+        Candidate::new("linear_learner", &[("l2", 0.02)]),
+        Candidate::new(
+            "xgboost",
+            &[
+                ("eta", eta(0.06)),
+                ("max_depth", 7.0),
+                ("min_child_weight", 1.0),
+                ("subsample", 0.6),
+                ("colsample_bynode", 0.35),
+                ("lambda", 1.0),
+            ],
+        ),
+        Candidate::new("mlp", &[("learning_rate", 0.003)]),
+        Candidate::new("linear_learner", &[("l1", 0.003)]),
+    ];
+    all.into_iter().filter(|candidate| algorithms.contains(&candidate.algorithm)).collect()
+}
+
+/// A candidate that has not been tried: near `best` of its algorithm as often as anywhere.
+pub(crate) fn propose(
+    algorithm: &'static str,
+    best: Option<&Candidate>,
+    scale: Scale,
+    rng: &mut ChaCha8Rng,
+) -> Candidate {
+    let near = best.filter(|_| rng.random_bool(0.5));
+    let mut draw = |name: &str, low: f64, high: f64, is_log: bool| {
+        let (low, high) = if is_log { (low.ln(), high.ln()) } else { (low, high) };
+        let center = near.and_then(|best| best.number(name)).map(|value| if is_log { value.ln() } else { value });
+        let value = match center {
+            // A third of the range, around the best.
+            Some(center) => (center + (high - low) * rng.random_range(-0.17..0.17)).clamp(low, high),
+            None => rng.random_range(low..high),
+        };
+        let value = if is_log { value.exp() } else { value };
+        // Three digits are enough, and pleasant to read.
+        let digits = 10f64.powi(2 - value.abs().log10().floor() as i32);
+        (value * digits).round() / digits
+    };
+    match algorithm {
+        "linear_learner" => {
+            let l2 = draw("l2", 1e-5, 1.0, true);
+            let l1 = draw("l1", 1e-5, 0.1, true);
+            if rng.random_bool(0.5) {
+                Candidate::new(algorithm, &[("l2", l2)])
+            } else {
+                Candidate::new(algorithm, &[("l2", l2), ("l1", l1)])
+            }
+        }
+        "mlp" => {
+            let learning_rate = draw("learning_rate", 3e-4, 1e-2, true);
+            let weight_decay = draw("weight_decay", 1e-5, 1e-1, true);
+            let dropout = draw("dropout", 0.0, 0.4, false);
+            let mut candidate = Candidate::new(
+                algorithm,
+                &[("learning_rate", learning_rate), ("weight_decay", weight_decay), ("dropout", dropout.max(0.0))],
+            );
+            let layers = ["64,32", "128,64", "256,128", "128,128,128"];
+            candidate.options.push(("hidden_layers", layers[rng.random_range(0..layers.len())].to_owned()));
+            candidate
+        }
+        _ => {
+            let fast = if scale.rows > 50_000 { 2.0 } else { 1.0 };
+            Candidate::new(
+                algorithm,
+                &[
+                    ("eta", draw("eta", 0.02 * fast, 0.12 * fast, true)),
+                    ("max_depth", draw("max_depth", 2.5, 10.5, false).round()),
+                    ("min_child_weight", draw("min_child_weight", 0.5, 30.0, true)),
+                    ("subsample", draw("subsample", 0.5, 1.0, false)),
+                    ("colsample_bytree", draw("colsample_bytree", 0.4, 1.0, false)),
+                    ("colsample_bynode", draw("colsample_bynode", 0.4, 1.0, false)),
+                    ("lambda", draw("lambda", 0.1, 20.0, true)),
+                    ("gamma", draw("gamma", 1e-4, 1.0, true)),
+                ],
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion_ml_core::Options;
+    use rand::SeedableRng;
+
+    const SCALE: Scale = Scale { rows: 1_000 };
+
+    #[test]
+    fn every_candidate_is_one_that_its_algorithm_takes() {
+        let algorithms = datafusion_ml_algorithms::all();
+        let names: Vec<&'static str> = ["xgboost", "linear_learner", "mlp"]
+            .into_iter()
+            .filter(|name| algorithms.iter().any(|algorithm| algorithm.name() == *name))
+            .collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut candidates = portfolio(&names, SCALE);
+        for name in names {
+            let best = candidates.iter().find(|candidate| candidate.algorithm == name).cloned();
+            candidates.extend((0..100).map(|_| propose(name, best.as_ref(), SCALE, &mut rng)));
+        }
+        for candidate in candidates {
+            let algorithm = algorithms.iter().find(|algorithm| algorithm.name() == candidate.algorithm).unwrap();
+            for options in [candidate.trial_options(SCALE), candidate.final_options(Some(7))] {
+                let given = options.iter().map(|(name, value)| (*name, value.as_str()));
+                Options::parse(algorithm.options(), given).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn the_portfolio_keeps_to_the_model_type() {
+        let only = portfolio(&["linear_learner"], SCALE);
+        assert!(only.len() > 1 && only.iter().all(|candidate| candidate.algorithm == "linear_learner"));
+    }
+}

@@ -1,0 +1,293 @@
+//! The end of a search: what the model is made of, fitted on all rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion_ml_core::encoder::ColumnProfile;
+use datafusion_ml_core::{
+    Encoder, Error, ErrorKind, Model, Options, RawOutputs, Result, Task, TrainingData, Trial, TrialStatus,
+};
+
+use crate::calibration::Calibration;
+use crate::ensemble::{ENSEMBLE, EnsembleModel, Member};
+use crate::objective::smooth_loss;
+use crate::report::{Decision, notes};
+use crate::rows::{RawRows, StreamedRows};
+use crate::search::{Found, Search};
+use crate::selection::{normalize, select, weighted};
+use crate::trial::{Fit, FitScope, run_all};
+
+/// An ensemble has to lower the loss by this share of the log loss (or squared error) to be worth its time.
+const WORTHWHILE: f64 = 0.002;
+/// On fewer cells than this, a random member is fitted with several seeds and averaged.
+const CELLS_OF_COPIES: usize = 1_000_000;
+/// With so many seeds.
+const COPIES: u64 = 3;
+/// The share of the remaining time that the final fits may be expected to take.
+const FINAL_SHARE: f64 = 0.8;
+
+/// What the model is made of.
+pub(crate) struct Choice {
+    /// Candidate numbers and weights, largest first.
+    pub(crate) members: Vec<(usize, f64)>,
+    /// Fits of each random member.
+    pub(crate) copies: u64,
+    pub(crate) calibration: Calibration,
+    /// The raw outputs out of fold, calibrated.
+    raw: Option<RawOutputs>,
+    target: Vec<f64>,
+    /// The log loss or squared error of the model and of its best single candidate, out of fold.
+    pub(crate) losses: Option<(f64, f64)>,
+}
+
+impl Search<'_> {
+    /// Chooses, fits and puts the model together.
+    #[expect(clippy::disallowed_methods, reason = "the final fits have to be done before MAX_RUNTIME is over")]
+    pub(crate) fn finish(
+        self,
+        raw: &dyn RawRows,
+        folds: &[u8],
+        profiles: &[ColumnProfile],
+        is_sampled: bool,
+    ) -> Result<Found> {
+        let ran_out = self.is_over();
+        let mut choice = self.choose()?;
+        if let Some(runtime) = self.spec.max_runtime {
+            let left = (self.started + runtime).saturating_duration_since(Instant::now());
+            let sampled = folds.len() as f64 / self.rows.num_rows().max(1) as f64;
+            self.fit_into(&mut choice, left.mul_f64(FINAL_SHARE), sampled);
+        }
+        self.context.progress(0.95, "fitting on all rows", None);
+        let (members, encoder) = self.fit_members(&choice, raw, folds, is_sampled)?;
+        let stopped_early = ran_out || members.iter().any(|(_, member)| member.model.stopped_early());
+        let objective = self.spec.objective;
+        let validation_metric = match &choice.raw {
+            Some(raw) => Some(objective.value(self.spec.task, raw, &choice.target)?).filter(|value| value.is_finite()),
+            None => None,
+        };
+        let rows_validated = choice.target.len();
+        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, fits: members.len() });
+        let first = choice.members[0].0;
+        let (algorithm, options, model): (String, BTreeMap<String, String>, Arc<dyn Model>) = match members.as_slice() {
+            [(number, member)] if choice.calibration == Calibration::NONE => {
+                let options = self.final_options(*number);
+                let given = options.iter().map(|(name, value)| (*name, value.as_str()));
+                let options = Options::parse(self.algorithm(*number).options(), given)?;
+                (member.algorithm.clone(), options.to_text(), Arc::clone(&member.model))
+            }
+            _ => {
+                // A member that could not be fitted on all rows leaves its share to the others.
+                let total: f64 = members.iter().map(|(_, member)| member.weight).sum();
+                let share = |(_, member): (usize, Member)| Member { weight: member.weight / total, ..member };
+                let members = members.into_iter().map(share).collect();
+                let ensemble = EnsembleModel::try_new(self.spec.task, members, choice.calibration, stopped_early)?;
+                (ENSEMBLE.to_owned(), BTreeMap::new(), Arc::new(ensemble))
+            }
+        };
+        let trials = self.trials(&choice)?;
+        let rounds = self.entries.into_iter().nth(first).map(|entry| entry.records).unwrap_or_default();
+        Ok(Found {
+            algorithm,
+            options,
+            encoder,
+            model,
+            validation_metric,
+            rows_validated,
+            stopped_early,
+            trials,
+            rounds,
+            notes,
+        })
+    }
+
+    /// The best candidate or, if it is worthwhile, the best mean of several.
+    fn choose(&self) -> Result<Choice> {
+        let task = self.spec.task;
+        let folds: Vec<u8> = (0..self.division.held_out).collect();
+        let ranking = self.ranking()?;
+        let copies = if self.rows.num_rows() * self.num_columns() <= CELLS_OF_COPIES { COPIES } else { 1 };
+        let Some(&(best, _)) = ranking.first() else {
+            // Too few rows to validate on: the first candidate that can be fitted at all.
+            let members = vec![(0, 1.0)];
+            let (raw, target) = (None, Vec::new());
+            return Ok(Choice { members, copies: 1, calibration: Calibration::NONE, raw, target, losses: None });
+        };
+        let target = self.target(&folds);
+        let raws: Vec<(usize, RawOutputs)> =
+            ranking.iter().take(16).filter_map(|(number, _)| Some((*number, self.raw(*number, &folds)?))).collect();
+        let pool: Vec<(usize, &RawOutputs)> = raws.iter().map(|(number, raw)| (*number, raw)).collect();
+        let raw_of = |number: usize| pool.iter().find(|(other, _)| *other == number).map(|(_, raw)| *raw);
+        let mean = |weights: &[(usize, f64)]| {
+            weighted(weights.iter().filter_map(|(number, weight)| Some((raw_of(*number)?, *weight))))
+        };
+        let single = mean(&[(best, 1.0)]);
+        let mut members = select(task, &pool, &target);
+        let mut raw = mean(&members);
+        let objective = self.spec.objective;
+        let gain = objective.loss(task, &single, &target)? - objective.loss(task, &raw, &target)?;
+        let alone = smooth_loss(task, &single, &target);
+        if gain.is_nan() || gain <= WORTHWHILE * alone {
+            (members, raw) = (vec![(best, 1.0)], single);
+        }
+        let of_rows: Vec<u8> =
+            folds.iter().flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len())).collect();
+        let calibration = Calibration::learn(task, &raw, &target, &of_rows);
+        calibration.apply(&mut raw);
+        let losses = Some((smooth_loss(task, &raw, &target), alone));
+        Ok(Choice { members, copies, calibration, raw: Some(raw), target, losses })
+    }
+
+    /// Leaves members out until the final fits, as far as one can tell, take no longer than `left`.
+    fn fit_into(&self, choice: &mut Choice, left: Duration, sampled: f64) {
+        let folds = f64::from(self.division.folds);
+        let side_by_side = self.context.threads().min(2) as f64;
+        let seconds = |choice: &Choice| -> f64 {
+            let of_member = |(number, _): &(usize, f64)| {
+                let entry = &self.entries[*number];
+                let copies = if entry.candidate.is_random() { choice.copies as f64 } else { 1.0 };
+                entry.seconds / entry.fits.max(1) as f64 * folds / (folds - 1.0) * sampled * copies
+            };
+            choice.members.iter().map(of_member).sum::<f64>() / if choice.copies > 1 { side_by_side } else { 1.0 }
+        };
+        while seconds(choice) > left.as_secs_f64() {
+            if choice.copies > 1 {
+                choice.copies -= 1;
+            } else if choice.members.len() > 1 {
+                choice.members.pop();
+                normalize(&mut choice.members);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// The members, each with the number of its candidate, and the encoder that serves them all.
+    fn fit_members(
+        &self,
+        choice: &Choice,
+        raw: &dyn RawRows,
+        folds: &[u8],
+        is_sampled: bool,
+    ) -> Result<(Vec<(usize, Member)>, Encoder)> {
+        let mut encodings: Vec<usize> = Vec::new();
+        let mut fits: Vec<(usize, u64, f64)> = Vec::new();
+        for (number, weight) in &choice.members {
+            let encoding = self.rows.encoding(self.algorithm(*number).encoding())?;
+            if !encodings.contains(&encoding) {
+                encodings.push(encoding);
+            }
+            let copies = if self.entries[*number].candidate.is_random() { choice.copies } else { 1 };
+            fits.extend((0..copies).map(|copy| (*number, copy, weight / copies as f64)));
+        }
+        let encoder = match encodings.as_slice() {
+            [only] => self.rows.encoder(*only).encoder(),
+            several => {
+                Encoder::concat(several.iter().map(|encoding| self.rows.encoder(*encoding).encoder()).collect())?
+            }
+        };
+        let widths: Vec<usize> =
+            encodings.iter().map(|encoding| self.rows.encoder(*encoding).encoder().feature_names().len()).collect();
+        let deadline = self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(0.95));
+        let cells = folds.len().saturating_mul(self.num_columns());
+        let results = run_all(
+            fits.len(),
+            cells,
+            self.context.threads(),
+            || false,
+            |piece, threads| {
+                let (number, copy, _) = fits[piece];
+                let encoding = self.rows.encoding(self.algorithm(number).encoding())?;
+                let scope = FitScope::new(self.context, self.seed(number, copy), threads, deadline);
+                let fit = Fit { algorithm: self.algorithm(number), options: self.final_options(number) };
+                let of_all = |data: &dyn TrainingData| {
+                    fit.run((self.spec.task, self.spec.num_classes), data, None, &scope).map(|fitted| fitted.model)
+                };
+                if is_sampled {
+                    let encoder = self.rows.encoder(encoding);
+                    of_all(&StreamedRows {
+                        rows: raw,
+                        folds,
+                        encoder,
+                        feature_names: encoder.encoder().feature_names(),
+                    })
+                } else {
+                    of_all(&self.rows.all(encoding)?)
+                }
+            },
+        )?;
+        let mut members = Vec::new();
+        let mut refused = None;
+        for ((number, _, weight), result) in fits.into_iter().zip(results) {
+            match result.unwrap_or_else(|| Err(Error::internal("a final fit was left out"))) {
+                Ok(model) => {
+                    let algorithm = self.algorithm(number);
+                    let encoding = self.rows.encoding(algorithm.encoding())?;
+                    let place = encodings.iter().position(|other| *other == encoding).unwrap_or(0);
+                    let first: usize = widths[..place].iter().sum();
+                    let features = first..first + widths[place];
+                    members.push((number, Member { algorithm: algorithm.name().to_owned(), weight, features, model }));
+                }
+                Err(error) if error.kind() == ErrorKind::Data => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match (members.is_empty(), refused) {
+            (false, _) => Ok((members, encoder)),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(Error::internal("the search chose no member")),
+        }
+    }
+
+    /// The options of a candidate's final fit.
+    fn final_options(&self, number: usize) -> Vec<(&'static str, String)> {
+        let entry = &self.entries[number];
+        let rounds = (!entry.rounds.is_empty()).then(|| {
+            let mean = entry.rounds.iter().sum::<usize>() as f64 / entry.rounds.len() as f64;
+            let folds = f64::from(self.division.folds);
+            // More rows take a few more rounds before they are learned by heart.
+            (mean * (folds / (folds - 1.0)).powf(0.25)).round() as usize
+        });
+        entry.candidate.final_options(rounds)
+    }
+
+    pub(crate) fn num_columns(&self) -> usize {
+        self.rows.num_columns()
+    }
+
+    /// The log of all candidates.
+    fn trials(&self, choice: &Choice) -> Result<Vec<Trial>> {
+        let task = self.spec.task;
+        let metric = self.spec.objective.metric(task).name();
+        let entries = self.entries.iter().enumerate();
+        let trial = |(number, entry): (usize, &crate::search::Entry)| -> Result<Trial> {
+            let folds: Vec<u8> =
+                (0..self.division.held_out).filter(|fold| entry.raw[usize::from(*fold)].is_some()).collect();
+            let value = match self.raw(number, &folds) {
+                Some(raw) => Some(self.spec.objective.value(task, &raw, &self.target(&folds))?),
+                None => None,
+            };
+            let weight = choice.members.iter().find(|(member, _)| *member == number).map_or(0.0, |(_, weight)| *weight);
+            Ok(Trial {
+                candidate: number as u64 + 1,
+                model_type: entry.candidate.algorithm.to_owned(),
+                hyperparameters: entry.candidate.options.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+                folds: folds.len() as u64,
+                metric: metric.to_owned(),
+                value: value.filter(|value| value.is_finite()),
+                seconds: entry.seconds,
+                status: match &entry.status {
+                    TrialStatus::Stopped if weight > 0.0 => TrialStatus::Completed,
+                    status => status.clone(),
+                },
+                weight,
+            })
+        };
+        entries.map(trial).collect()
+    }
+
+    /// Whether the task has classes.
+    pub(crate) fn task(&self) -> Task {
+        self.spec.task
+    }
+}

@@ -1,0 +1,79 @@
+//! What SHOW MODEL says of a search: what was decided, and why.
+
+use datafusion_ml_core::encoder::ColumnProfile;
+use datafusion_ml_core::{Task, TrialStatus};
+
+use crate::calibration::Calibration;
+use crate::finish::Choice;
+use crate::search::Search;
+
+/// What there is to tell.
+pub(crate) struct Decision<'a> {
+    pub(crate) choice: &'a Choice,
+    pub(crate) profiles: &'a [ColumnProfile],
+    pub(crate) is_sampled: bool,
+    /// Models in the ensemble, copies included.
+    pub(crate) fits: usize,
+}
+
+/// Keys and values, in the order in which they are shown.
+pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String, String)> {
+    let mut notes: Vec<(String, String)> = Vec::new();
+    let mut note = |key: &str, value: String| notes.push((key.to_owned(), value));
+    note("Validation", validation(search, decision));
+    let failed = search.entries.iter().filter(|entry| matches!(entry.status, TrialStatus::Failed(_))).count();
+    let completed = search.entries.iter().filter(|entry| entry.status == TrialStatus::Completed).count();
+    note(
+        "Candidates",
+        format!("{} tried, {completed} on every fold, {failed} failed; see ml_trials", search.entries.len()),
+    );
+    for (place, (number, weight)) in decision.choice.members.iter().enumerate() {
+        let entry = &search.entries[*number];
+        let options: Vec<String> =
+            entry.candidate.options.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let copies = match decision.choice.copies {
+            copies @ 2.. if entry.candidate.is_random() => format!(", the mean of {copies} seeds"),
+            _ => String::new(),
+        };
+        let options = if options.is_empty() { "defaults".to_owned() } else { options.join(", ") };
+        note(
+            if place == 0 { "Members" } else { "" },
+            format!("{:.0} % {} ({options}){copies}", weight * 100.0, entry.candidate.algorithm),
+        );
+    }
+    if let (Some((model, best)), 2..) = (decision.choice.losses, decision.fits) {
+        let loss = if search.task() == Task::Regression { "mean squared error" } else { "log loss" };
+        note(
+            "Ensemble Gain",
+            format!(
+                "{loss} {model:.6} out of fold, {best:.6} of the best candidate alone; a prediction evaluates {} models",
+                decision.fits
+            ),
+        );
+    }
+    if search.task().is_classification() {
+        let Calibration { scale, offset } = decision.choice.calibration;
+        note(
+            "Calibration",
+            match (decision.choice.calibration == Calibration::NONE, search.task()) {
+                (true, _) => "none: it would not lower the log loss out of fold".to_owned(),
+                (_, Task::BinaryClassification) => format!("Platt: log-odds times {scale:.4} plus {offset:.4}"),
+                _ => format!("temperature {:.4}", 1.0 / scale),
+            },
+        );
+    }
+    notes.push((String::new(), String::new()));
+    notes.push(("COLUMNS:".to_owned(), String::new()));
+    notes.extend(decision.profiles.iter().map(|profile| (profile.name.clone(), profile.note.clone())));
+    notes
+}
+
+fn validation(search: &Search<'_>, decision: &Decision<'_>) -> String {
+    let rows = search.rows.num_rows();
+    let of = if decision.is_sampled { format!("a sample of {rows} rows") } else { format!("{rows} rows") };
+    match (decision.choice.losses, search.division.held_out) {
+        (None, _) => "none: there are too few rows".to_owned(),
+        (Some(_), 1) => format!("one of {} folds of {of} held out", search.division.folds),
+        (Some(_), folds) => format!("{folds}-fold cross-validation of {of}"),
+    }
+}

@@ -1,0 +1,189 @@
+//! The rows of a search: drawn once, kept in memory fold by fold, and encoded once for each encoding that is asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, BooleanArray, new_empty_array};
+use arrow::compute::{concat, filter};
+use datafusion_ml_core::encoder::FoldEncoder;
+use datafusion_ml_core::{Encoding, Error, FitContext, InMemoryData, Result, TrainingBlock, TrainingData};
+
+/// The user's rows, as they came; every pass gives the same blocks in the same order.
+pub trait RawRows: Send + Sync {
+    /// The number of rows in all blocks.
+    fn num_rows(&self) -> usize;
+
+    /// The blocks, from the first to the last. Each call is one pass.
+    fn blocks(&self) -> Box<dyn Iterator<Item = Result<RawBlock>> + Send + '_>;
+}
+
+/// Some consecutive rows.
+#[derive(Debug, Clone)]
+pub struct RawBlock {
+    /// The feature columns.
+    pub columns: Vec<ArrayRef>,
+    /// The number to predict, or the index of the class.
+    pub target: Vec<f64>,
+}
+
+/// The rows that candidates are tried on.
+#[derive(Debug)]
+pub(crate) struct SearchRows {
+    /// Per fold: columns and target.
+    folds: Vec<RawBlock>,
+    encoders: Vec<(Encoding, FoldEncoder)>,
+    /// Encoded folds: by encoding, and by the fold whose targets must not be learned from.
+    encoded: Mutex<HashMap<(usize, Option<u8>), Arc<Encoded>>>,
+}
+
+/// All rows in one encoding, fold by fold.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    feature_names: Vec<String>,
+    folds: Vec<TrainingBlock>,
+}
+
+impl SearchRows {
+    /// The rows whose `fold` is one of `num_folds`; others are not drawn.
+    pub(crate) fn read(
+        rows: &dyn RawRows,
+        folds: &[u8],
+        num_folds: u8,
+        encoders: Vec<(Encoding, FoldEncoder)>,
+        context: &dyn FitContext,
+    ) -> Result<Self> {
+        let mut parts: Vec<Vec<RawBlock>> = vec![Vec::new(); usize::from(num_folds)];
+        let mut first = 0;
+        for block in rows.blocks() {
+            context.checkpoint()?;
+            let block = block?;
+            let of_block = folds
+                .get(first..first + block.target.len())
+                .ok_or_else(|| Error::internal("a second pass gave more rows than the first"))?;
+            first += block.target.len();
+            for (fold, parts) in parts.iter_mut().enumerate() {
+                let mask: BooleanArray = of_block.iter().map(|of_row| Some(usize::from(*of_row) == fold)).collect();
+                if mask.true_count() > 0 {
+                    let columns = block.columns.iter().map(|column| filter(column, &mask)).collect::<Result<_, _>>()?;
+                    let target = block.target.iter().zip(of_block).filter(|(_, of_row)| usize::from(**of_row) == fold);
+                    parts.push(RawBlock { columns, target: target.map(|(y, _)| *y).collect() });
+                }
+            }
+        }
+        let empty: Vec<ArrayRef> = match parts.iter().flatten().next() {
+            Some(block) => block.columns.iter().map(|column| new_empty_array(column.data_type())).collect(),
+            None => return Err(Error::data("the query gives no row; a model needs rows to learn from")),
+        };
+        let folds = parts.into_iter().map(|parts| join(&empty, parts)).collect::<Result<_>>()?;
+        Ok(Self { folds, encoders, encoded: Mutex::default() })
+    }
+
+    /// The encoder of an encoding.
+    pub(crate) fn encoder(&self, encoding: usize) -> &FoldEncoder {
+        &self.encoders[encoding].1
+    }
+
+    /// The number of an algorithm's encoding.
+    pub(crate) fn encoding(&self, wanted: Encoding) -> Result<usize> {
+        self.encoders
+            .iter()
+            .position(|(encoding, _)| *encoding == wanted)
+            .ok_or_else(|| Error::internal("the search has no encoder for an algorithm"))
+    }
+
+    /// The targets of a fold.
+    pub(crate) fn target(&self, fold: u8) -> &[f64] {
+        &self.folds[usize::from(fold)].target
+    }
+
+    /// The number of the user's feature columns.
+    pub(crate) fn num_columns(&self) -> usize {
+        self.folds.iter().map(|fold| fold.columns.len()).max().unwrap_or(0)
+    }
+
+    /// The number of rows.
+    pub(crate) fn num_rows(&self) -> usize {
+        self.folds.iter().map(|fold| fold.target.len()).sum()
+    }
+
+    /// The rows to learn from and those that are held out. A quick split learns from the one fold after.
+    pub(crate) fn split(&self, encoding: usize, held_out: u8, quick: bool) -> Result<(InMemoryData, InMemoryData)> {
+        let encoded = self.encoded(encoding, Some(held_out))?;
+        let (mut training, mut validation) = (Vec::new(), Vec::new());
+        for (fold, block) in encoded.folds.iter().enumerate() {
+            if fold == usize::from(held_out) {
+                validation.push(block.clone());
+            } else if !quick || fold == (usize::from(held_out) + 1) % encoded.folds.len() {
+                training.push(block.clone());
+            }
+        }
+        let data = |blocks| InMemoryData::new(encoded.feature_names.clone(), blocks);
+        Ok((data(training), data(validation)))
+    }
+
+    /// All rows, to learn from.
+    pub(crate) fn all(&self, encoding: usize) -> Result<InMemoryData> {
+        let encoded = self.encoded(encoding, None)?;
+        Ok(InMemoryData::new(encoded.feature_names.clone(), encoded.folds.clone()))
+    }
+
+    fn encoded(&self, encoding: usize, excluded: Option<u8>) -> Result<Arc<Encoded>> {
+        let encoder = &self.encoders[encoding].1;
+        let excluded = excluded.filter(|_| encoder.depends_on_target());
+        let lock = || self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoded) = lock().get(&(encoding, excluded)) {
+            return Ok(Arc::clone(encoded));
+        }
+        let folds = self.folds.iter().enumerate().map(|(fold, block)| {
+            let rows = block.target.len();
+            let features = encoder.encode(rows, &block.columns, &vec![fold as u8; rows], excluded)?;
+            TrainingBlock::try_new(features, block.target.clone())
+        });
+        let encoded = Arc::new(Encoded {
+            feature_names: encoder.encoder().feature_names(),
+            folds: folds.collect::<Result<_>>()?,
+        });
+        lock().insert((encoding, excluded), Arc::clone(&encoded));
+        Ok(encoded)
+    }
+}
+
+/// Blocks one after the other, after a block without rows.
+fn join(empty: &[ArrayRef], blocks: Vec<RawBlock>) -> Result<RawBlock> {
+    let columns = empty.iter().enumerate().map(|(column, empty)| {
+        let parts: Vec<&dyn Array> =
+            blocks.iter().map(|block| block.columns[column].as_ref()).chain([empty.as_ref()]).collect();
+        concat(&parts)
+    });
+    let columns = columns.collect::<Result<_, _>>()?;
+    Ok(RawBlock { columns, target: blocks.into_iter().flat_map(|block| block.target).collect() })
+}
+
+/// All rows of a table that is larger than what candidates are tried on, encoded block by block on every pass.
+pub(crate) struct StreamedRows<'a> {
+    pub(crate) rows: &'a dyn RawRows,
+    pub(crate) folds: &'a [u8],
+    pub(crate) encoder: &'a FoldEncoder,
+    pub(crate) feature_names: Vec<String>,
+}
+
+impl TrainingData for StreamedRows<'_> {
+    fn num_rows(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
+    fn blocks(&self) -> Box<dyn Iterator<Item = Result<TrainingBlock>> + Send + '_> {
+        let mut first = 0;
+        Box::new(self.rows.blocks().map(move |block| {
+            let block = block?;
+            let rows = block.target.len();
+            let features = self.encoder.encode(rows, &block.columns, &self.folds[first..first + rows], None)?;
+            first += rows;
+            TrainingBlock::try_new(features, block.target)
+        }))
+    }
+}

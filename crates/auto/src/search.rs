@@ -1,0 +1,469 @@
+//! The search: candidates are tried on folds, the best are averaged, and what is chosen is fitted again on all rows.
+//!
+//! The first candidate is validated on every fold before anything else, so that there is a model however short the time.
+//! Then candidates come in batches that go through successive halving (Jamieson and Talwalkar, "Non-stochastic best arm
+//! identification", 2016), the resource being folds, or, where one fold is held out, rows: all are tried on little, the
+//! better half on more. Which candidates come is decided by the seed and by what the others reached, never by the clock;
+//! the clock only ends the search.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::Field;
+use datafusion_ml_core::encoder::{AutoEncoderBuilder, ColumnProfile};
+use datafusion_ml_core::{
+    Algorithm, Encoder, Encoding, Error, FitContext, Model, Preprocessors, RawOutputs, Result, RoundRecord, Task,
+    Trial, TrialStatus,
+};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::candidates::{Candidate, Scale, portfolio, propose};
+use crate::folds::{Division, deal};
+use crate::objective::Objective;
+use crate::rows::{RawRows, SearchRows};
+use crate::trial::{Fit, FitScope, run_all};
+
+/// Candidates are tried on at most this many cells, drawn by seed; the final fit sees all rows.
+const SEARCH_CELLS: usize = 24_000_000;
+/// New candidates come in batches of this many.
+const BATCH: usize = 6;
+/// The share of MAX_RUNTIME after which no new fit begins; the rest is for the final fits.
+const SEARCH_SHARE: f64 = 0.62;
+
+/// What to search.
+#[derive(Debug, Clone)]
+pub struct SearchSpec {
+    /// The algorithms that take part.
+    pub algorithms: Vec<Arc<dyn Algorithm>>,
+    /// The task.
+    pub task: Task,
+    /// The number of classes of a classification; 0 otherwise.
+    pub num_classes: usize,
+    /// What to strive for.
+    pub objective: Objective,
+    /// What the statement says of single columns.
+    pub preprocessors: Preprocessors,
+    /// How many candidates are tried if time does not end the search.
+    pub max_candidates: usize,
+    /// How long all of it may take.
+    pub max_runtime: Option<Duration>,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// The name of the algorithm, or [`crate::ENSEMBLE`].
+    pub algorithm: String,
+    /// The hyperparameters of a single algorithm.
+    pub options: BTreeMap<String, String>,
+    /// From the user's columns to the features of the model.
+    pub encoder: Encoder,
+    /// The model.
+    pub model: Arc<dyn Model>,
+    /// The objective's metric, out of fold; none if there were too few rows to validate.
+    pub validation_metric: Option<f64>,
+    /// The rows that it was computed over.
+    pub rows_validated: usize,
+    /// Whether MAX_RUNTIME ended the search.
+    pub stopped_early: bool,
+    /// The candidates.
+    pub trials: Vec<Trial>,
+    /// The rounds of the most important member, on the first fold.
+    pub rounds: Vec<RoundRecord>,
+    /// What was decided and why, as keys and values.
+    pub notes: Vec<(String, String)>,
+}
+
+/// A candidate and what is known of it.
+pub(crate) struct Entry {
+    pub(crate) candidate: Candidate,
+    /// Raw outputs of each held-out fold.
+    pub(crate) raw: Vec<Option<RawOutputs>>,
+    /// The loss on the first fold after learning from few rows.
+    quick: Option<f64>,
+    /// Rounds of learning, a value per fold.
+    pub(crate) rounds: Vec<usize>,
+    /// The metrics of every round on the first fold.
+    pub(crate) records: Vec<RoundRecord>,
+    pub(crate) seconds: f64,
+    pub(crate) fits: usize,
+    pub(crate) status: TrialStatus,
+}
+
+/// A search under way.
+pub(crate) struct Search<'a> {
+    pub(crate) spec: &'a SearchSpec,
+    pub(crate) rows: SearchRows,
+    pub(crate) division: Division,
+    pub(crate) context: &'a dyn FitContext,
+    pub(crate) started: Instant,
+    pub(crate) entries: Vec<Entry>,
+    cells: usize,
+}
+
+/// How much a candidate is given to prove itself.
+#[derive(Debug, Clone, Copy)]
+enum Rung {
+    /// The first fold, having learned from a single other one.
+    Quick,
+    /// The folds before this one.
+    Folds(u8),
+}
+
+/// Searches. `profiles` says what the columns are, in the order of `fields`; `context` bears the seed and cancels.
+#[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
+pub fn search(
+    spec: &SearchSpec,
+    raw: &dyn RawRows,
+    fields: &[&Field],
+    profiles: &[ColumnProfile],
+    context: &dyn FitContext,
+) -> Result<Found> {
+    let started = Instant::now();
+    if spec.algorithms.is_empty() {
+        return Err(Error::invalid("this session has no algorithm to search over; register xgboost or linear_learner"));
+    }
+    context.progress(0.0, "reading", None);
+    let mut target = Vec::with_capacity(raw.num_rows());
+    for block in raw.blocks() {
+        context.checkpoint()?;
+        target.extend(block?.target);
+    }
+    let drawn = draw(target.len(), fields.len() + 1, context.seed());
+    let division = Division::of(drawn.as_ref().map_or(target.len(), |drawn| drawn.count));
+    let folds = deal(&target, spec.task, division.folds, context.seed());
+    let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
+    let rows = match &drawn {
+        None => SearchRows::read(raw, &folds, division.folds, encoders, context)?,
+        Some(drawn) => {
+            let left_out = u8::MAX;
+            let of_drawn = folds.iter().zip(&drawn.rows).map(|(fold, drawn)| if *drawn { *fold } else { left_out });
+            SearchRows::read(raw, &of_drawn.collect::<Vec<u8>>(), division.folds, encoders, context)?
+        }
+    };
+    let cells = rows.num_rows().saturating_mul(fields.len());
+    let mut search = Search { spec, rows, division, context, started, entries: Vec::new(), cells };
+    search.run()?;
+    search.finish(raw, &folds, profiles, drawn.is_some())
+}
+
+/// Rows drawn to search on.
+struct Drawn {
+    rows: Vec<bool>,
+    count: usize,
+}
+
+/// A uniform sample, if there are more cells than candidates are tried on.
+fn draw(num_rows: usize, num_columns: usize, seed: u64) -> Option<Drawn> {
+    let most = (SEARCH_CELLS / num_columns.max(1)).max(1_000);
+    if num_rows <= most {
+        return None;
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+    let share = most as f64 / num_rows as f64;
+    let rows: Vec<bool> = (0..num_rows).map(|_| rng.random_bool(share)).collect();
+    let count = rows.iter().filter(|drawn| **drawn).count();
+    Some(Drawn { rows, count })
+}
+
+/// An encoder for every encoding that an algorithm asks for, learned from all rows.
+fn learn_encoders(
+    spec: &SearchSpec,
+    raw: &dyn RawRows,
+    fields: &[&Field],
+    profiles: &[ColumnProfile],
+    folds: &[u8],
+    context: &dyn FitContext,
+) -> Result<Vec<(Encoding, datafusion_ml_core::encoder::FoldEncoder)>> {
+    let mut encodings: Vec<Encoding> = Vec::new();
+    for algorithm in &spec.algorithms {
+        if !encodings.contains(&algorithm.encoding()) {
+            encodings.push(algorithm.encoding());
+        }
+    }
+    let builder = |encoding: &Encoding| {
+        AutoEncoderBuilder::new(fields, *encoding, &spec.preprocessors, profiles, spec.task, spec.num_classes)
+    };
+    let mut builders = encodings.iter().map(builder).collect::<Result<Vec<_>>>()?;
+    let mut first = 0;
+    for block in raw.blocks() {
+        context.checkpoint()?;
+        let block = block?;
+        let of_block = &folds[first..first + block.target.len()];
+        first += block.target.len();
+        for builder in &mut builders {
+            builder.observe(&block.columns, &block.target, of_block)?;
+        }
+    }
+    Ok(encodings.into_iter().zip(builders.into_iter().map(AutoEncoderBuilder::finish)).collect())
+}
+
+impl Search<'_> {
+    /// Tries candidates until there have been enough, or time is up.
+    fn run(&mut self) -> Result<()> {
+        let names: Vec<&str> = self.spec.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        let mut waiting = portfolio(&names, self.scale());
+        waiting.truncate(self.spec.max_candidates.max(1));
+        if waiting.is_empty() {
+            return Err(Error::invalid(format!("AUTO ON knows no candidates of {}", names.join(", "))));
+        }
+        let others = waiting.split_off(1);
+        let first = self.enter(waiting);
+        self.climb(&first, Rung::Folds(self.division.held_out))?;
+        self.halve(others)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(self.context.seed().wrapping_add(1));
+        while self.entries.len() < self.spec.max_candidates && !self.is_over() {
+            let batch = self.proposals(&mut rng)?;
+            if batch.is_empty() {
+                break;
+            }
+            self.halve(batch)?;
+        }
+        Ok(())
+    }
+
+    fn scale(&self) -> Scale {
+        Scale { rows: self.rows.num_rows() }
+    }
+
+    /// When no new fit begins.
+    fn search_deadline(&self) -> Option<Instant> {
+        self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(SEARCH_SHARE))
+    }
+
+    /// Whether the time to search is up.
+    #[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME is compared with the clock")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.search_deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn enter(&mut self, candidates: Vec<Candidate>) -> Vec<usize> {
+        let first = self.entries.len();
+        self.entries.extend(candidates.into_iter().map(|candidate| Entry {
+            candidate,
+            raw: vec![None; usize::from(self.division.held_out)],
+            quick: None,
+            rounds: Vec::new(),
+            records: Vec::new(),
+            seconds: 0.0,
+            fits: 0,
+            status: TrialStatus::Stopped,
+        }));
+        (first..self.entries.len()).collect()
+    }
+
+    /// Tries candidates on little, the better half of them on more, and so on.
+    fn halve(&mut self, candidates: Vec<Candidate>) -> Result<()> {
+        let mut alive = self.enter(candidates);
+        let rungs: &[Rung] = match self.division.held_out {
+            1 => &[Rung::Quick, Rung::Folds(1)],
+            folds @ ..=5 => &[Rung::Folds(1), Rung::Folds(folds)],
+            folds => &[Rung::Folds(1), Rung::Folds(3), Rung::Folds(folds)],
+        };
+        for (number, rung) in rungs.iter().enumerate() {
+            self.climb(&alive, *rung)?;
+            if number + 1 < rungs.len() {
+                alive = self.better_half(&alive, *rung)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The better half of some candidates, and with them the best of each algorithm.
+    fn better_half(&self, numbers: &[usize], rung: Rung) -> Result<Vec<usize>> {
+        let mut ranked = Vec::new();
+        for &number in numbers {
+            if let Some(loss) = self.loss(number, rung)? {
+                ranked.push((loss, number));
+            }
+        }
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let half = ranked.len().div_ceil(2);
+        let mut seen: Vec<&str> = Vec::new();
+        let mut alive = Vec::new();
+        for (place, (_, number)) in ranked.iter().enumerate() {
+            let algorithm = self.entries[*number].candidate.algorithm;
+            let is_first = !seen.contains(&algorithm);
+            seen.push(algorithm);
+            if place < half || is_first {
+                alive.push(*number);
+            }
+        }
+        Ok(alive)
+    }
+
+    /// Gives candidates all fits that a rung asks for and that they do not have yet.
+    fn climb(&mut self, numbers: &[usize], rung: Rung) -> Result<()> {
+        let mut fits: Vec<(usize, u8, bool)> = Vec::new();
+        match rung {
+            Rung::Quick => fits.extend(numbers.iter().map(|number| (*number, 0, true))),
+            Rung::Folds(before) => {
+                for fold in 0..before {
+                    fits.extend(numbers.iter().map(|number| (*number, fold, false)));
+                }
+            }
+        }
+        fits.retain(|(number, fold, quick)| {
+            let entry = &self.entries[*number];
+            let failed = matches!(entry.status, TrialStatus::Failed(_));
+            !failed && (*quick || entry.raw[usize::from(*fold)].is_none())
+        });
+        let deadline = self.search_deadline();
+        let this = &*self;
+        let results = run_all(
+            fits.len(),
+            self.cells,
+            self.context.threads(),
+            || this.is_over(),
+            |piece, threads| {
+                let (number, fold, quick) = fits[piece];
+                let algorithm = this.algorithm(number);
+                let encoding = this.rows.encoding(algorithm.encoding())?;
+                let (training, validation) = this.rows.split(encoding, fold, quick)?;
+                let candidate = &this.entries[number].candidate;
+                let fit = Fit { algorithm, options: candidate.trial_options(this.scale()) };
+                let scope = FitScope::new(this.context, this.seed(number, 0), threads, deadline);
+                let shape = (this.spec.task, this.spec.num_classes);
+                let fitted = fit.run(shape, &training, Some(&validation), &scope)?;
+                this.report(number);
+                Ok(fitted)
+            },
+        )?;
+        let last = match rung {
+            Rung::Quick => 0,
+            Rung::Folds(before) => usize::from(before),
+        };
+        for ((number, fold, quick), result) in fits.into_iter().zip(results) {
+            let loss = match (&result, quick) {
+                (Some(Ok(fitted)), true) => Some(self.loss_of(fitted.raw.as_ref(), &[0])?),
+                _ => None,
+            };
+            let entry = &mut self.entries[number];
+            match result {
+                None => entry.status = TrialStatus::OutOfTime,
+                Some(Err(error)) => entry.status = TrialStatus::Failed(error.message().to_owned()),
+                Some(Ok(fitted)) => {
+                    entry.seconds += fitted.seconds;
+                    entry.fits += 1;
+                    if fitted.model.stopped_early() {
+                        entry.status = TrialStatus::OutOfTime;
+                    }
+                    if quick {
+                        entry.quick = loss;
+                        continue;
+                    }
+                    entry.rounds.extend(fitted.model.rounds());
+                    if fold == 0 {
+                        entry.records = fitted.rounds;
+                    }
+                    entry.raw[usize::from(fold)] = fitted.raw;
+                }
+            }
+            let is_complete = last == entry.raw.len() && entry.raw.iter().all(Option::is_some);
+            if is_complete && entry.status == TrialStatus::Stopped {
+                entry.status = TrialStatus::Completed;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how far the search is.
+    #[expect(clippy::disallowed_methods, reason = "progress is shown as a share of MAX_RUNTIME")]
+    fn report(&self, number: usize) {
+        let tried = number as f64 / self.spec.max_candidates.max(1) as f64;
+        let spent = self.spec.max_runtime.map_or(0.0, |runtime| {
+            Instant::now().duration_since(self.started).as_secs_f64() / runtime.as_secs_f64().max(1e-3)
+        });
+        let step = format!("candidate {} ({})", number + 1, self.entries[number].candidate.algorithm);
+        self.context.progress((tried * 0.9).max(spent).min(0.99), &step, None);
+    }
+
+    /// The algorithm of a candidate.
+    pub(crate) fn algorithm(&self, number: usize) -> &dyn Algorithm {
+        let name = self.entries[number].candidate.algorithm;
+        let found = self.spec.algorithms.iter().find(|algorithm| algorithm.name() == name);
+        found.expect("candidates are of the algorithms that take part").as_ref()
+    }
+
+    /// The seed of a candidate's fit.
+    pub(crate) fn seed(&self, number: usize, copy: u64) -> u64 {
+        // Golden ratio steps keep seeds apart.
+        self.context.seed().wrapping_add((number as u64 + 1 + (copy << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 1
+    }
+
+    /// What a candidate lost on a rung, if it went through it.
+    fn loss(&self, number: usize, rung: Rung) -> Result<Option<f64>> {
+        let entry = &self.entries[number];
+        match rung {
+            Rung::Quick => Ok(entry.quick.filter(|loss| loss.is_finite())),
+            Rung::Folds(before) => {
+                let folds: Vec<u8> = (0..before).collect();
+                self.raw(number, &folds).map(|raw| self.loss_of(Some(&raw), &folds)).transpose()
+            }
+        }
+    }
+
+    /// The raw outputs of a candidate on some folds, one after the other.
+    pub(crate) fn raw(&self, number: usize, folds: &[u8]) -> Option<RawOutputs> {
+        let mut all: Option<RawOutputs> = None;
+        for fold in folds {
+            let raw = self.entries[number].raw[usize::from(*fold)].as_ref()?;
+            match &mut all {
+                Some(all) => all.values.extend_from_slice(&raw.values),
+                None => all = Some(raw.clone()),
+            }
+        }
+        all
+    }
+
+    /// The targets of some folds, one after the other.
+    pub(crate) fn target(&self, folds: &[u8]) -> Vec<f64> {
+        folds.iter().flat_map(|fold| self.rows.target(*fold)).copied().collect()
+    }
+
+    fn loss_of(&self, raw: Option<&RawOutputs>, folds: &[u8]) -> Result<f64> {
+        raw.map_or(Ok(f64::INFINITY), |raw| self.spec.objective.loss(self.spec.task, raw, &self.target(folds)))
+    }
+
+    /// The candidates that were validated on every fold, best first, each with its loss.
+    pub(crate) fn ranking(&self) -> Result<Vec<(usize, f64)>> {
+        let mut ranking = Vec::new();
+        for number in 0..self.entries.len() {
+            if let Some(loss) = self.loss(number, Rung::Folds(self.division.held_out))? {
+                ranking.push((number, loss));
+            }
+        }
+        ranking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        Ok(ranking)
+    }
+
+    /// New candidates: of algorithms in the order of their best ones, more of the better.
+    fn proposals(&self, rng: &mut ChaCha8Rng) -> Result<Vec<Candidate>> {
+        let mut best: Vec<&Candidate> = Vec::new();
+        for (number, _) in self.ranking()? {
+            let candidate = &self.entries[number].candidate;
+            if best.iter().all(|other| other.algorithm != candidate.algorithm) {
+                best.push(candidate);
+            }
+        }
+        let mut batch = Vec::new();
+        let scale = self.scale();
+        for (place, best) in best.into_iter().enumerate() {
+            // Of six: three or more of the best algorithm, two of the second, one of the third.
+            let wanted = [3, 2, 1].get(place).copied().unwrap_or(0);
+            batch.extend((0..wanted).map(|_| propose(best.algorithm, Some(best), scale, rng)));
+        }
+        if let Some(first) = batch.first().map(|candidate| candidate.algorithm) {
+            while batch.len() < BATCH {
+                let best = batch.first().cloned();
+                batch.push(propose(first, best.as_ref(), scale, rng));
+            }
+        }
+        batch.truncate(self.spec.max_candidates - self.entries.len());
+        batch.shuffle(rng);
+        Ok(batch)
+    }
+}
