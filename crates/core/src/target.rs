@@ -14,6 +14,12 @@ use crate::{Error, Result, Task};
 /// A classification may have this many classes.
 pub const MAX_CLASSES: usize = 10_000;
 
+/// Integers of more distinct values are no classes unless the statement says so.
+pub const MAX_INTEGER_CLASSES: usize = 20;
+
+/// Integers with fewer rows per distinct value are no classes unless the statement says so.
+pub const MIN_CLASS_ROWS: usize = 20;
+
 /// What training learned of the target column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
@@ -25,12 +31,42 @@ pub struct Target {
     classes: Vec<String>,
 }
 
+/// How the task is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskRule {
+    /// The statement names it.
+    Given(Task),
+    /// Text, booleans and integers of two distinct values are a binary classification, texts of several values a
+    /// multiclass classification, all other numbers a regression.
+    ByType,
+    /// As by type, but integers of at most [`MAX_INTEGER_CLASSES`] distinct values, with at least [`MIN_CLASS_ROWS`] rows
+    /// each on average, are a classification.
+    ByValues,
+}
+
+impl From<Option<Task>> for TaskRule {
+    fn from(task: Option<Task>) -> Self {
+        task.map_or(Self::ByType, Self::Given)
+    }
+}
+
+/// What is learned of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearnedTarget {
+    /// The target.
+    pub target: Target,
+    /// What is to be learned.
+    pub task: Task,
+    /// Why it is that: `MulticlassClassification: 7 distinct integers, 928 rows each on average`.
+    pub reason: String,
+}
+
 /// A target in the making: one pass over the column collects its distinct values, where they matter.
 #[derive(Debug)]
 pub struct TargetBuilder {
     name: String,
     data_type: DataType,
-    task: Option<Task>,
+    rule: TaskRule,
     distinct: BTreeSet<String>,
     num_rows: usize,
 }
@@ -49,21 +85,21 @@ fn is_text_or_boolean(data_type: &DataType) -> bool {
 }
 
 impl TargetBuilder {
-    /// A target of this name and type. `task` is what the statement says, if it does; otherwise the values decide.
-    /// Fails on a type that cannot be a target, and on text for a regression.
-    pub fn new(name: &str, data_type: &DataType, task: Option<Task>) -> Result<Self> {
+    /// A target of this name and type. Fails on a type that cannot be a target, and on text for a regression.
+    pub fn new(name: &str, data_type: &DataType, rule: impl Into<TaskRule>) -> Result<Self> {
+        let rule = rule.into();
         if !can_be_target(data_type) {
             return Err(Error::data(format!(
                 "target column {name} has type {data_type}; a target is an integer, a float, a boolean or text: cast it"
             )));
         }
-        if task == Some(Task::Regression) && is_text_or_boolean(data_type) {
+        if rule == TaskRule::Given(Task::Regression) && is_text_or_boolean(data_type) {
             return Err(Error::data(format!(
                 "target column {name} has type {data_type}, but a regression predicts numbers; \
                  cast the column or choose a classification"
             )));
         }
-        Ok(Self { name: name.to_owned(), data_type: data_type.clone(), task, distinct: BTreeSet::new(), num_rows: 0 })
+        Ok(Self { name: name.to_owned(), data_type: data_type.clone(), rule, distinct: BTreeSet::new(), num_rows: 0 })
     }
 
     /// The rows that have a target: neither NULL nor NaN.
@@ -81,9 +117,11 @@ impl TargetBuilder {
     /// Learns from a batch without missing targets.
     pub fn observe(&mut self, column: &ArrayRef) -> Result<()> {
         self.num_rows += column.len();
-        let counts_classes = match self.task {
-            Some(task) => task.is_classification(),
-            None => !self.data_type.is_floating() && self.distinct.len() <= MAX_CLASSES,
+        let counts_classes = match self.rule {
+            TaskRule::Given(task) => task.is_classification(),
+            TaskRule::ByType | TaskRule::ByValues => {
+                !self.data_type.is_floating() && self.distinct.len() <= MAX_CLASSES
+            }
         };
         if !counts_classes {
             return Ok(());
@@ -96,7 +134,7 @@ impl TargetBuilder {
             }
             last = Some(value);
         }
-        let is_class_by_type = self.task.is_some() || is_text_or_boolean(&self.data_type);
+        let is_class_by_type = matches!(self.rule, TaskRule::Given(_)) || is_text_or_boolean(&self.data_type);
         if is_class_by_type && self.distinct.len() > MAX_CLASSES {
             return Err(Error::data(format!(
                 "target column {} has more than {MAX_CLASSES} distinct values, too many classes to tell apart",
@@ -106,23 +144,17 @@ impl TargetBuilder {
         Ok(())
     }
 
-    /// The target and the task.
-    ///
-    /// Where the statement names no task: text, booleans and integers of two distinct values are a binary
-    /// classification, texts of several values a multiclass classification, all other numbers a regression.
-    pub fn finish(self) -> Result<(Target, Task)> {
-        let Self { name, data_type, task, distinct, num_rows } = self;
-        if num_rows == 0 {
+    /// The target and the task. Fails without a row, on a classification with one class only, and on a binary
+    /// classification with more than two.
+    pub fn finish(self) -> Result<LearnedTarget> {
+        if self.num_rows == 0 {
             return Err(Error::data(format!(
-                "the query gives no row with a value in target column {name}; a model needs rows to learn from"
+                "the query gives no row with a value in target column {}; a model needs rows to learn from",
+                self.name
             )));
         }
-        let task = task.unwrap_or(match distinct.len() {
-            0..=2 if is_text_or_boolean(&data_type) => Task::BinaryClassification,
-            2 if data_type.is_integer() => Task::BinaryClassification,
-            _ if is_text_or_boolean(&data_type) => Task::MulticlassClassification,
-            _ => Task::Regression,
-        });
+        let (task, reason) = self.task();
+        let Self { name, data_type, distinct, .. } = self;
         let mut classes = Vec::new();
         if task.is_classification() {
             classes = distinct.into_iter().collect();
@@ -147,7 +179,32 @@ impl TargetBuilder {
                 _ => {}
             }
         }
-        Ok((Target { name, data_type: data_type.to_string(), classes }, task))
+        let target = Target { name, data_type: data_type.to_string(), classes };
+        Ok(LearnedTarget { target, task, reason: format!("{task}: {reason}") })
+    }
+
+    /// The task and the reason for it.
+    fn task(&self) -> (Task, String) {
+        let count = self.distinct.len();
+        let classes = if count <= 2 { Task::BinaryClassification } else { Task::MulticlassClassification };
+        let each = self.num_rows / count.max(1);
+        match self.rule {
+            TaskRule::Given(task) => (task, "as the statement says".to_owned()),
+            _ if self.data_type == DataType::Boolean => (classes, "true or false".to_owned()),
+            _ if is_text_or_boolean(&self.data_type) => {
+                (classes, format!("{count} distinct texts, {each} rows each on average"))
+            }
+            _ if self.data_type.is_floating() => (Task::Regression, "floating-point numbers".to_owned()),
+            _ if count > MAX_CLASSES => (Task::Regression, format!("more than {MAX_CLASSES} distinct integers")),
+            rule => {
+                let are_classes = count == 2 && self.data_type.is_integer()
+                    || rule == TaskRule::ByValues
+                        && (2..=MAX_INTEGER_CLASSES).contains(&count)
+                        && each >= MIN_CLASS_ROWS;
+                let task = if are_classes { classes } else { Task::Regression };
+                (task, format!("{count} distinct integers, {each} rows each on average"))
+            }
+        }
     }
 }
 
@@ -238,8 +295,13 @@ mod tests {
     use super::*;
     use arrow::array::Int64Array;
 
-    fn learn(column: ArrayRef, task: Option<Task>) -> Result<(Target, Task)> {
-        let mut builder = TargetBuilder::new("y", column.data_type(), task)?;
+    fn learn(column: ArrayRef, rule: impl Into<TaskRule>) -> Result<(Target, Task)> {
+        let learned = explain(column, rule)?;
+        Ok((learned.target, learned.task))
+    }
+
+    fn explain(column: ArrayRef, rule: impl Into<TaskRule>) -> Result<LearnedTarget> {
+        let mut builder = TargetBuilder::new("y", column.data_type(), rule)?;
         builder.observe(&column)?;
         builder.finish()
     }
@@ -257,6 +319,24 @@ mod tests {
         assert_eq!(learn(int(&[0, 1, 2]), None).unwrap().1, Task::Regression);
         let float: ArrayRef = Arc::new(Float64Array::from(vec![0.0, 1.0]));
         assert_eq!(learn(float, None).unwrap().1, Task::Regression);
+    }
+
+    #[test]
+    fn integers_of_few_values_with_many_rows_are_classes_by_their_values() {
+        let repeated = |values: i64, rows: i64| int(&(0..values * rows).map(|i| i % values).collect::<Vec<_>>());
+        let learned = explain(repeated(7, 20), TaskRule::ByValues).unwrap();
+        assert_eq!(learned.task, Task::MulticlassClassification);
+        assert_eq!(learned.reason, "MulticlassClassification: 7 distinct integers, 20 rows each on average");
+        assert_eq!(learned.target.classes().len(), 7);
+        for (column, rule) in [
+            (repeated(7, 20), TaskRule::ByType),
+            (repeated(7, 19), TaskRule::ByValues),
+            (repeated(21, 100), TaskRule::ByValues),
+            (repeated(1, 100), TaskRule::ByValues),
+        ] {
+            assert_eq!(learn(column, rule).unwrap().1, Task::Regression);
+        }
+        assert_eq!(learn(int(&[0, 1]), TaskRule::ByValues).unwrap().1, Task::BinaryClassification);
     }
 
     #[test]

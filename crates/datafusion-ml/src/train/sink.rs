@@ -153,7 +153,7 @@ impl TrainingSink {
             return Err(external(Error::data("the query gives no row; a model needs rows to learn from")));
         }
         let (target, task) = match target.map(TargetBuilder::finish).transpose().map_err(external)? {
-            Some((target, task)) => (Some(target), task),
+            Some(learned) => (Some(learned.target), learned.task),
             None => (None, Task::Clustering),
         };
         let target = target_column.zip(target);
