@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The format that this version writes. It reads every format up to this one.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The schema metadata key of the manifest.
 const MANIFEST_KEY: &str = "datafusion_ml.manifest";

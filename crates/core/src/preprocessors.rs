@@ -32,35 +32,48 @@ pub enum Transformer {
     MinMax,
     /// The number as it is.
     NumericPassthrough,
+    /// Divided by the training data's largest absolute value.
+    Normalizer,
     /// Missing numbers become the mean, missing categories the most frequent one.
     Imputer,
+    /// The same, and a further feature that is 1 where the value was missing.
+    ImputerWithIndicator,
     /// One feature per category.
     OneHotEncoder,
     /// The category's rank in sorted order.
     OrdinalEncoder,
+    /// A date, a time or a text that is a date becomes its parts: those that vary in training of days since 1970, year,
+    /// month, day of month, day of week (Monday 0), day of year, hour and minute.
+    DateTimeVectorizer,
 }
 
 impl Transformer {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::StandardScaler,
         Self::MinMax,
         Self::NumericPassthrough,
+        Self::Normalizer,
         Self::Imputer,
+        Self::ImputerWithIndicator,
         Self::OneHotEncoder,
         Self::OrdinalEncoder,
+        Self::DateTimeVectorizer,
     ];
 
     /// Known in Redshift ML, but not executed yet.
-    const LATER: [&'static str; 4] = ["ImputerWithIndicator", "Normalizer", "DateTimeVectorizer", "PCA"];
+    const LATER: [&'static str; 1] = ["PCA"];
 
     fn name(self) -> &'static str {
         match self {
             Self::StandardScaler => "StandardScaler",
             Self::MinMax => "MinMax",
             Self::NumericPassthrough => "NumericPassthrough",
+            Self::Normalizer => "Normalizer",
             Self::Imputer => "Imputer",
+            Self::ImputerWithIndicator => "ImputerWithIndicator",
             Self::OneHotEncoder => "OneHotEncoder",
             Self::OrdinalEncoder => "OrdinalEncoder",
+            Self::DateTimeVectorizer => "DateTimeVectorizer",
         }
     }
 

@@ -1,19 +1,41 @@
 //! The categories of a column: texts in sorted order and the way from a text to its rank.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 
+use super::distinct::hash_bytes;
 use crate::{Error, Result};
+
+/// Longer texts are known by their beginning and a hash.
+const MAX_TEXT_BYTES: usize = 128;
 
 /// Distinct texts in the order that gives them their codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Categories {
     names: Vec<String>,
-    codes: HashMap<String, u32>,
+    codes: HashMap<String, u32, BuildHasherDefault<TextHasher>>,
+}
+
+/// The hash of a text that is the same in every process.
+#[derive(Debug, Default)]
+struct TextHasher(u64);
+
+impl Hasher for TextHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= hash_bytes(bytes);
+    }
+
+    fn write_u8(&mut self, _: u8) {}
 }
 
 /// The code of one value of a column.
@@ -48,7 +70,11 @@ impl Categories {
 
     /// The code of one text.
     pub fn code(&self, name: &str) -> Option<u32> {
-        self.codes.get(name).copied()
+        match self.codes.get(name) {
+            Some(code) => Some(*code),
+            None if name.len() > MAX_TEXT_BYTES => self.codes.get(shortened(name).as_ref()).copied(),
+            None => None,
+        }
     }
 
     /// The code of every row of a column of text; a dictionary is looked up once per distinct value.
@@ -70,6 +96,15 @@ impl Categories {
         for_each_text(array, &mut |text| codes.push(code(text)))?;
         Ok(codes)
     }
+}
+
+/// The text, or its beginning and a hash of the whole if it is long.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TEXT_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let beginning = &text[..text.floor_char_boundary(MAX_TEXT_BYTES / 2)];
+    Cow::Owned(format!("{beginning}…{:016x}", hash_bytes(text.as_bytes())))
 }
 
 /// Calls `f` with the text of every row, `None` for NULL. Takes every string type, and NULLs without a type.

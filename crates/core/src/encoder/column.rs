@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Precision;
 use super::categories::{Categories, Code};
+use super::dates::Dates;
+use super::levels::Levels;
+use super::standard::Standard;
+use super::words::Words;
 use crate::{Error, FeatureColumn, Result};
 
 /// What was learned of one column.
@@ -30,6 +34,18 @@ pub(crate) enum Transform {
     Ordinal { categories: Categories, impute: Option<u32> },
     /// A category becomes one indicator per category; unseen ones are none of them, missing ones are `impute`.
     OneHot { categories: Categories, impute: Option<u32> },
+    /// A number is centred, scaled and bounded; what is missing is the mean.
+    Standard(Standard),
+    /// 1 where the value is missing, else 0.
+    Missing,
+    /// A category becomes one number or several, looked up.
+    Levels(Levels),
+    /// A date or time becomes its parts.
+    Dates(Dates),
+    /// A text becomes its length and indicators of frequent words.
+    Words(Words),
+    /// The features of each, one after the other; none for a column that is left out.
+    All(Vec<Transform>),
 }
 
 /// The map `(x − offset) × factor`.
@@ -60,17 +76,23 @@ pub(crate) fn is_number(data_type: &DataType) -> bool {
 impl ColumnEncoder {
     /// The names of the features it gives.
     pub(crate) fn feature_names(&self) -> Vec<String> {
-        match &self.transform {
-            Transform::OneHot { categories, .. } => {
-                categories.names().iter().map(|category| format!("{}={category}", self.name)).collect()
-            }
-            _ => vec![self.name.clone()],
-        }
+        self.transform.feature_names(&self.name)
     }
 
     /// Appends the features of `array`.
     pub(crate) fn encode(&self, array: &ArrayRef, precision: Precision, out: &mut Vec<FeatureColumn>) -> Result<()> {
-        match &self.transform {
+        self.apply(&self.transform, array, precision, out)
+    }
+
+    /// Appends the features that one transform makes of `array`.
+    pub(crate) fn apply(
+        &self,
+        transform: &Transform,
+        array: &ArrayRef,
+        precision: Precision,
+        out: &mut Vec<FeatureColumn>,
+    ) -> Result<()> {
+        match transform {
             Transform::Number { impute, scaling } => {
                 let column = to_number(array, precision)?;
                 out.push(match (impute, scaling) {
@@ -78,6 +100,7 @@ impl ColumnEncoder {
                     _ => adjust(&column, *impute, *scaling),
                 });
             }
+            Transform::Standard(standard) => out.push(standard.encode(&to_number(array, precision)?, precision)),
             Transform::Ordinal { categories, impute } => {
                 let missing = impute.map_or(f32::NAN, |code| code as f32);
                 let codes = categories.codes(&self.as_text(array)?)?;
@@ -102,6 +125,13 @@ impl ColumnEncoder {
                 }
                 out.extend(columns.into_iter().map(|column| FeatureColumn::F32(column.into())));
             }
+            Transform::Missing => out.push(missing(array)?),
+            Transform::Levels(levels) => levels.encode(array, out)?,
+            Transform::Dates(dates) => dates.encode(array, out)?,
+            Transform::Words(words) => words.encode(array, out)?,
+            Transform::All(transforms) => {
+                transforms.iter().try_for_each(|transform| self.apply(transform, array, precision, out))?;
+            }
         }
         Ok(())
     }
@@ -118,6 +148,37 @@ impl ColumnEncoder {
         let array = if array.data_type() == &trained { Arc::clone(array) } else { cast(array, &trained)? };
         Ok(cast(&array, &DataType::Utf8)?)
     }
+}
+
+impl Transform {
+    fn feature_names(&self, column: &str) -> Vec<String> {
+        match self {
+            Self::Number { .. } | Self::Standard(_) | Self::Ordinal { .. } => vec![column.to_owned()],
+            Self::OneHot { categories, .. } => {
+                categories.names().iter().map(|category| format!("{column}={category}")).collect()
+            }
+            Self::Missing => vec![format!("{column}.missing")],
+            Self::Levels(levels) => levels.feature_names(column),
+            Self::Dates(dates) => dates.feature_names(column),
+            Self::Words(words) => words.feature_names(column),
+            Self::All(transforms) => transforms.iter().flat_map(|transform| transform.feature_names(column)).collect(),
+        }
+    }
+}
+
+/// 1 where a value is NULL or NaN.
+fn missing(array: &ArrayRef) -> Result<FeatureColumn> {
+    let is_missing: Vec<f32> = if array.data_type().is_floating() {
+        let column = to_number(array, Precision::F64)?;
+        let mut buffer = Vec::new();
+        column.f64s(0..column.len(), &mut buffer).iter().map(|value| f32::from(u8::from(value.is_nan()))).collect()
+    } else {
+        array.logical_nulls().map_or_else(
+            || vec![0.0; array.len()],
+            |nulls| nulls.iter().map(|valid| f32::from(u8::from(!valid))).collect(),
+        )
+    };
+    Ok(FeatureColumn::F32(is_missing.into()))
 }
 
 /// Floats as they lie; every other number as a float of the wanted width.

@@ -7,7 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
 use super::categories::{Categories, for_each_text};
-use super::column::{ColumnEncoder, Scaling, Transform, is_number, is_text};
+use super::column::{ColumnEncoder, Transform, is_number, is_text};
+use super::dates::{DatesLearner, is_temporal};
+use super::moments::Moments;
 use super::{CategoryEncoding, Encoder, Encoding, MissingValues};
 use crate::{Error, Preprocessors, Result, Transformer};
 
@@ -26,25 +28,19 @@ pub struct EncoderBuilder {
 
 /// What a column will become, and what is known of it so far.
 #[derive(Debug)]
-struct ColumnPlan {
+pub(crate) struct ColumnPlan {
     name: String,
     data_type: DataType,
     categories: Option<CategoryEncoding>,
+    /// Set for a date or time.
+    dates: Option<DatesLearner>,
     impute: bool,
+    /// Whether a further feature says that the value was missing.
+    indicator: bool,
     scaler: Option<Transformer>,
+    dense: bool,
     moments: Moments,
     counts: BTreeMap<String, u64>,
-}
-
-/// Count, mean, sum of squared deviations and range of the numbers seen (Welford's recurrence, row by row, so that the
-/// result does not depend on how rows are batched).
-#[derive(Debug, Clone, Copy)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    squares: f64,
-    min: f64,
-    max: f64,
 }
 
 impl EncoderBuilder {
@@ -62,8 +58,7 @@ impl EncoderBuilder {
 
     /// Learns from a batch: one array per column, in the order of the fields.
     pub fn observe(&mut self, columns: &[ArrayRef]) -> Result<()> {
-        let dense = self.encoding.missing == MissingValues::Impute;
-        self.columns.iter_mut().zip(columns).try_for_each(|(plan, column)| plan.observe(column, dense))
+        self.columns.iter_mut().zip(columns).try_for_each(|(plan, column)| plan.observe(column))
     }
 
     /// The encoder.
@@ -74,37 +69,68 @@ impl EncoderBuilder {
 }
 
 impl ColumnPlan {
-    fn new(field: &Field, encoding: Encoding, transformers: &[Transformer]) -> Result<Self> {
+    pub(crate) fn new(field: &Field, encoding: Encoding, transformers: &[Transformer]) -> Result<Self> {
         let (name, data_type) = (field.name().clone(), field.data_type().clone());
         let text = is_text(&data_type);
-        if !text && !is_number(&data_type) {
+        let number = is_number(&data_type);
+        let dense = encoding.missing == MissingValues::Impute;
+        let vectorized = transformers.contains(&Transformer::DateTimeVectorizer);
+        let can_be_learned = text || number || (is_temporal(&data_type) && vectorized);
+        if !can_be_learned {
             return Err(Error::data(format!(
                 "column {name} has type {data_type}, which a model cannot learn from; cast it to a number or text, \
                  take parts of it (EXTRACT), or leave it out of the query"
             )));
         }
-        let mut categories = text.then_some(encoding.categories);
-        let mut impute = encoding.missing == MissingValues::Impute;
-        let mut scaler = None;
+        let mut plan = Self {
+            name,
+            data_type,
+            categories: text.then_some(encoding.categories),
+            dates: None,
+            impute: dense,
+            indicator: false,
+            scaler: None,
+            dense,
+            moments: Moments::default(),
+            counts: BTreeMap::new(),
+        };
         for transformer in transformers {
             match transformer {
-                Transformer::Imputer => impute = true,
-                Transformer::OneHotEncoder => categories = Some(CategoryEncoding::OneHot),
-                Transformer::OrdinalEncoder => categories = Some(CategoryEncoding::Ordinal),
-                Transformer::NumericPassthrough if !text => {}
-                Transformer::StandardScaler | Transformer::MinMax if !text => scaler = Some(*transformer),
-                other => {
-                    return Err(Error::invalid(format!(
-                        "PREPROCESSORS: {other} takes numbers, but column {name} is text; use OneHotEncoder or OrdinalEncoder"
-                    )));
+                Transformer::Imputer => plan.impute = true,
+                Transformer::ImputerWithIndicator => (plan.impute, plan.indicator) = (true, true),
+                Transformer::DateTimeVectorizer if !number => {
+                    (plan.dates, plan.categories) = (Some(DatesLearner::default()), None);
                 }
+                Transformer::OneHotEncoder if !vectorized => plan.categories = Some(CategoryEncoding::OneHot),
+                Transformer::OrdinalEncoder if !vectorized => plan.categories = Some(CategoryEncoding::Ordinal),
+                Transformer::NumericPassthrough if number => {}
+                Transformer::StandardScaler | Transformer::MinMax | Transformer::Normalizer if number => {
+                    plan.scaler = Some(*transformer);
+                }
+                other => return Err(plan.unfit(*other)),
             }
         }
-        let moments = Moments { count: 0.0, mean: 0.0, squares: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
-        Ok(Self { name, data_type, categories, impute, scaler, moments, counts: BTreeMap::new() })
+        Ok(plan)
     }
 
-    fn observe(&mut self, column: &ArrayRef, dense: bool) -> Result<()> {
+    fn unfit(&self, transformer: Transformer) -> Error {
+        let (takes, instead) = match transformer {
+            Transformer::DateTimeVectorizer => ("dates and times", "StandardScaler or MinMax"),
+            Transformer::OneHotEncoder | Transformer::OrdinalEncoder => ("categories", "DateTimeVectorizer alone"),
+            _ if self.dates.is_some() => ("numbers", "DateTimeVectorizer alone"),
+            _ => ("numbers", "OneHotEncoder or OrdinalEncoder"),
+        };
+        let is = if is_text(&self.data_type) { "text".to_owned() } else { self.data_type.to_string() };
+        Error::invalid(format!(
+            "PREPROCESSORS: {transformer} takes {takes}, but column {} is {is}; use {instead}",
+            self.name
+        ))
+    }
+
+    pub(crate) fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        if let Some(dates) = &mut self.dates {
+            return dates.observe(column);
+        }
         if self.categories.is_some() {
             return self.count_categories(column);
         }
@@ -113,7 +139,7 @@ impl ColumnPlan {
         }
         let numbers = cast(column, &DataType::Float64)?;
         for value in numbers.as_primitive::<Float64Type>().iter().flatten() {
-            if value.is_infinite() && (dense || self.scaler.is_some()) {
+            if value.is_infinite() && (self.dense || self.scaler.is_some()) {
                 return Err(Error::data(format!(
                     "column {} has an infinite value, which this model cannot learn from; \
                      filter it or replace it (for instance by NULL)",
@@ -153,8 +179,9 @@ impl ColumnPlan {
         Ok(())
     }
 
-    fn finish(self) -> ColumnEncoder {
+    pub(crate) fn finish(self) -> ColumnEncoder {
         let transform = match self.categories {
+            None if self.dates.is_some() => Transform::Dates(self.dates.unwrap_or_default().finish(self.dense)),
             None => Transform::Number {
                 impute: self.impute.then_some(self.moments.mean),
                 scaling: self.scaler.map(|scaler| self.moments.scaling(scaler)),
@@ -177,6 +204,7 @@ impl ColumnPlan {
                 }
             }
         };
+        let transform = if self.indicator { Transform::All(vec![transform, Transform::Missing]) } else { transform };
         ColumnEncoder { name: self.name, data_type: self.data_type.to_string(), transform }
     }
 }
@@ -190,28 +218,4 @@ fn most_frequent(counts: &BTreeMap<String, u64>, limit: usize) -> Vec<String> {
     let mut names: Vec<(&String, u64)> = counts.iter().map(|(name, count)| (name, *count)).collect();
     names.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     names.into_iter().take(limit).map(|(name, _)| name.clone()).collect()
-}
-
-impl Moments {
-    fn add(&mut self, value: f64) {
-        self.count += 1.0;
-        let delta = value - self.mean;
-        self.mean += delta / self.count;
-        self.squares += delta * (value - self.mean);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-    }
-
-    /// The map `(x − offset) × factor` of a scaler. A constant column becomes 0.
-    fn scaling(&self, scaler: Transformer) -> Scaling {
-        let (offset, range) = match scaler {
-            Transformer::MinMax => (self.min, self.max - self.min),
-            _ => (self.mean, (self.squares / self.count).sqrt()),
-        };
-        if range > 0.0 && range.is_finite() {
-            Scaling { offset, factor: range.recip() }
-        } else {
-            Scaling { offset: if offset.is_finite() { offset } else { 0.0 }, factor: 0.0 }
-        }
-    }
 }

@@ -1,0 +1,259 @@
+//! The encoder that AUTO ON learns: what each column becomes follows from what it is.
+//!
+//! | kind | trees (missing values kept) | dense models (missing values imputed) |
+//! |---|---|---|
+//! | number, boolean | as it is | centred and scaled, skewed ones by their logarithm, bounded; whether it is missing |
+//! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
+//! | high cardinality | mean target, logarithm of the number of rows | the same, scaled |
+//! | date and time | the parts that vary, days since 1970 | days and year scaled, others as sine and cosine; whether it is missing |
+//! | text | characters, words, indicators of frequent words | the same, lengths scaled; whether it is missing |
+//! | identifier, constant | nothing | nothing |
+//!
+//! A column that PREPROCESSORS names is encoded as it says, whatever its kind. A category that training did not see is
+//! none of the known: it has no indicator, no rows and the mean target of all rows. NULL is a category of its own if
+//! training saw it, and otherwise as an unseen one. Whether a value is missing is a feature where one was in training.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type};
+
+use super::categories::{Categories, for_each_text, shortened};
+use super::column::{ColumnEncoder, Transform};
+use super::dates::DatesLearner;
+use super::learn::ColumnPlan;
+use super::levels::{Level, LevelsLearner, MAX_FOLDS, OutOfFold, Outputs};
+use super::profile::{ColumnKind, ColumnProfile};
+use super::standard::StandardLearner;
+use super::words::WordsLearner;
+use super::{Encoder, Encoding, MissingValues};
+use crate::{Error, Features, Preprocessors, Result, Task};
+
+/// Up to this many categories become one indicator each for trees.
+pub const MAX_INDICATORS: u64 = 8;
+
+/// Up to this many classes have a mean target each.
+pub const MAX_MEAN_CLASSES: usize = 10;
+
+/// An encoder in the making.
+#[derive(Debug)]
+pub struct AutoEncoderBuilder {
+    encoding: Encoding,
+    columns: Vec<AutoColumn>,
+}
+
+#[derive(Debug)]
+struct AutoColumn {
+    name: String,
+    data_type: DataType,
+    /// Whether a further feature says that the value was missing.
+    indicator: bool,
+    learner: Learner,
+}
+
+#[derive(Debug)]
+enum Learner {
+    LeftOut,
+    /// As PREPROCESSORS says.
+    Given(Box<ColumnPlan>),
+    AsItIs,
+    Standard(Box<StandardLearner>),
+    OneHot(HashMap<String, u64>),
+    Levels(LevelsLearner, Vec<Level>),
+    Dates(Box<DatesLearner>),
+    Words(Box<WordsLearner>),
+}
+
+/// An encoder for prediction that can also encode the rows it was learned from without showing a row its own target.
+#[derive(Debug, Clone)]
+pub struct FoldEncoder {
+    encoder: Encoder,
+    /// Per column, the statistics of those that are encoded by the target.
+    out_of_fold: Vec<Option<OutOfFold>>,
+}
+
+impl AutoEncoderBuilder {
+    /// An encoder for feature columns of these names and types, with a profile each. `num_classes` matters for a
+    /// multiclass classification only. Fails on a transformer that does not fit its column, on a rule for an unknown
+    /// column, and unless there is a profile per column.
+    pub fn new(
+        fields: &[&Field],
+        encoding: Encoding,
+        preprocessors: &Preprocessors,
+        profiles: &[ColumnProfile],
+        task: Task,
+        num_classes: usize,
+    ) -> Result<Self> {
+        let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        preprocessors.check_columns(&names)?;
+        if profiles.len() != fields.len() {
+            return Err(Error::internal(format!("{} profiles for {} columns", profiles.len(), fields.len())));
+        }
+        let outputs = match task {
+            Task::Regression | Task::BinaryClassification => Outputs::Value,
+            Task::MulticlassClassification if num_classes <= MAX_MEAN_CLASSES => Outputs::Classes(num_classes),
+            Task::MulticlassClassification | Task::Clustering | Task::Forecast => Outputs::None,
+        };
+        let dense = encoding.missing == MissingValues::Impute;
+        let column = |(field, profile): (&&Field, &ColumnProfile)| -> Result<AutoColumn> {
+            let transformers = preprocessors.for_column(field.name());
+            let (learner, indicator) = if transformers.is_empty() {
+                (Learner::new(profile, dense, outputs), profile.missing > 0 && has_indicator(profile, dense))
+            } else {
+                (Learner::Given(Box::new(ColumnPlan::new(field, encoding, &transformers)?)), false)
+            };
+            Ok(AutoColumn { name: field.name().clone(), data_type: field.data_type().clone(), indicator, learner })
+        };
+        let columns = fields.iter().zip(profiles).map(column).collect::<Result<_>>()?;
+        Ok(Self { encoding, columns })
+    }
+
+    /// Learns from a batch: one array per column in the order of the fields, and of every row the target (the number,
+    /// or the index of the class) and the fold, below [`MAX_FOLDS`].
+    pub fn observe(&mut self, columns: &[ArrayRef], target: &[f64], folds: &[u8]) -> Result<()> {
+        check_folds(folds)?;
+        self.columns.iter_mut().zip(columns).try_for_each(|(column, array)| {
+            if array.len() != target.len() || array.len() != folds.len() {
+                return Err(Error::internal("targets, folds and columns differ in their number of rows"));
+            }
+            column.learner.observe(array, target, folds)
+        })
+    }
+
+    /// The encoder.
+    pub fn finish(self) -> FoldEncoder {
+        let dense = self.encoding.missing == MissingValues::Impute;
+        let (columns, out_of_fold) = self.columns.into_iter().map(|column| column.finish(dense)).unzip();
+        FoldEncoder { encoder: Encoder::new(self.encoding.precision, columns), out_of_fold }
+    }
+}
+
+/// Trees see what is missing in a number, date or text itself.
+fn has_indicator(profile: &ColumnProfile, dense: bool) -> bool {
+    match profile.kind {
+        ColumnKind::Number | ColumnKind::Boolean | ColumnKind::DateTime | ColumnKind::Text => dense,
+        ColumnKind::Category => dense || profile.distinct <= MAX_INDICATORS,
+        ColumnKind::HighCardinality | ColumnKind::Identifier | ColumnKind::Constant => false,
+    }
+}
+
+impl Learner {
+    fn new(profile: &ColumnProfile, dense: bool, outputs: Outputs) -> Self {
+        let means = (0..outputs.count()).map(Level::Mean);
+        match profile.kind {
+            ColumnKind::Identifier | ColumnKind::Constant => Self::LeftOut,
+            ColumnKind::Number | ColumnKind::Boolean if dense => Self::Standard(Box::default()),
+            ColumnKind::Number | ColumnKind::Boolean => Self::AsItIs,
+            ColumnKind::Category if dense || profile.distinct <= MAX_INDICATORS => Self::OneHot(HashMap::new()),
+            ColumnKind::Category => {
+                Self::Levels(LevelsLearner::new(outputs), [Level::Rank].into_iter().chain(means).collect())
+            }
+            ColumnKind::HighCardinality => {
+                Self::Levels(LevelsLearner::new(outputs), means.chain([Level::Count]).collect())
+            }
+            ColumnKind::DateTime => Self::Dates(Box::default()),
+            ColumnKind::Text => Self::Words(Box::default()),
+        }
+    }
+
+    fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
+        match self {
+            Self::LeftOut | Self::AsItIs => Ok(()),
+            Self::Given(plan) => plan.observe(array),
+            Self::Standard(learner) => {
+                let numbers = cast(array, &DataType::Float64)?;
+                numbers.as_primitive::<Float64Type>().iter().flatten().for_each(|value| learner.add(value));
+                Ok(())
+            }
+            Self::OneHot(counts) => for_each_text(array.as_ref(), &mut |text| {
+                let Some(text) = text.map(shortened) else { return };
+                match counts.get_mut(text.as_ref()) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(text.into_owned(), 1);
+                    }
+                }
+            }),
+            Self::Levels(learner, _) => learner.observe(array, target, folds),
+            Self::Dates(learner) => learner.observe(array),
+            Self::Words(learner) => learner.observe(array),
+        }
+    }
+}
+
+impl AutoColumn {
+    fn finish(self, dense: bool) -> (ColumnEncoder, Option<OutOfFold>) {
+        let mut out_of_fold = None;
+        let transform = match self.learner {
+            Learner::LeftOut => Transform::All(Vec::new()),
+            Learner::Given(plan) => return (plan.finish(), None),
+            Learner::AsItIs => Transform::Number { impute: None, scaling: None },
+            Learner::Standard(learner) => Transform::Standard(learner.finish()),
+            Learner::OneHot(counts) => one_hot(counts, self.indicator),
+            Learner::Levels(learner, levels) => {
+                let (levels, statistics) = learner.finish(&levels, dense);
+                out_of_fold = statistics.differs_from_all_rows().then_some(statistics);
+                Transform::Levels(levels)
+            }
+            Learner::Dates(learner) => Transform::Dates(learner.finish(dense)),
+            Learner::Words(learner) => Transform::Words(learner.finish(dense)),
+        };
+        let transform = if self.indicator { Transform::All(vec![transform, Transform::Missing]) } else { transform };
+        (ColumnEncoder { name: self.name, data_type: self.data_type.to_string(), transform }, out_of_fold)
+    }
+}
+
+/// One indicator per category, in alphabetical order; of two categories and nothing missing, the rarer one alone.
+fn one_hot(counts: HashMap<String, u64>, has_missing: bool) -> Transform {
+    let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    if counts.len() == 2 && !has_missing {
+        counts.remove(0);
+    }
+    let mut names: Vec<String> = counts.into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    Transform::OneHot { categories: Categories::from(names), impute: None }
+}
+
+fn check_folds(folds: &[u8]) -> Result<()> {
+    match folds.iter().find(|fold| usize::from(**fold) >= MAX_FOLDS) {
+        Some(fold) => Err(Error::internal(format!("fold {fold} of at most {MAX_FOLDS}"))),
+        None => Ok(()),
+    }
+}
+
+impl FoldEncoder {
+    /// The features of rows that were learned from, whose folds are `folds`. What was learned from the target comes from
+    /// the rows of all folds but the row's own and `excluded`; of fold `excluded`, not even the mean of all rows is used.
+    /// So the rows to fit on, without fold f, and the rows to validate on, those of fold f, are both encoded with
+    /// `excluded` = f; the rows of the last fit, on everything, with none.
+    pub fn encode(
+        &self,
+        num_rows: usize,
+        columns: &[ArrayRef],
+        folds: &[u8],
+        excluded: Option<u8>,
+    ) -> Result<Features> {
+        check_folds(folds)?;
+        if folds.len() != num_rows {
+            return Err(Error::internal(format!("{} folds for {num_rows} rows", folds.len())));
+        }
+        self.encoder.encode_columns(num_rows, columns, |index, array, out| {
+            match (&self.out_of_fold[index], self.encoder.transform(index)) {
+                (Some(statistics), Transform::Levels(levels)) => statistics.encode(levels, array, folds, excluded, out),
+                _ => self.encoder.encode_column(index, array, out),
+            }
+        })
+    }
+
+    /// Whether [`Self::encode`] gives other features for another `excluded`.
+    pub fn depends_on_target(&self) -> bool {
+        self.out_of_fold.iter().flatten().any(OutOfFold::depends_on_target)
+    }
+
+    /// The encoder for rows that were not learned from, by the statistics of all that were.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+}

@@ -1,0 +1,342 @@
+//! Categories as numbers: how frequent they are, and what the target is like where they occur.
+//!
+//! The mean of the target, shrunk towards the mean of all rows as if the category had [`PRIOR_ROWS`] more rows of that
+//! mean (Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes", SIGKDD Explorations 3(1),
+//! 2001, equation 3). A row must not see its own target, so the rows that are learned from get the means of the other
+//! folds; the prior, the same for every row, gives nothing away.
+
+use std::collections::HashMap;
+
+use arrow::array::ArrayRef;
+use serde::{Deserialize, Serialize};
+
+use super::categories::{Categories, Code, for_each_text, shortened};
+use super::column::Scaling;
+use super::standard::STANDARD_LIMIT;
+use crate::{Error, FeatureColumn, Result};
+
+/// The weight of the prior in the mean of a category, in rows.
+pub const PRIOR_ROWS: f64 = 10.0;
+
+/// So many categories are told apart while learning, those that come first; later ones are encoded as unseen.
+pub const MAX_LEVELS: usize = 1 << 16;
+
+/// The rows that are learned from lie in at most this many folds.
+pub const MAX_FOLDS: usize = 32;
+
+/// A category becomes one number per feature, looked up by its code. The most frequent category has code 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Levels {
+    categories: Categories,
+    features: Vec<LevelFeature>,
+}
+
+/// The numbers of one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct LevelFeature {
+    name: String,
+    /// Per code.
+    known: Vec<f32>,
+    missing: f32,
+    unseen: f32,
+}
+
+/// What a feature tells of a category.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Level {
+    /// Its place in the order of frequency, from 0; then unseen, then missing.
+    Rank,
+    /// `ln(1 + rows)`.
+    Count,
+    /// The shrunk mean of an output: of the target itself, or of "the target is this class".
+    Mean(usize),
+}
+
+/// What is averaged per category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outputs {
+    /// Nothing.
+    None,
+    /// The target: a number, or 0 and 1.
+    Value,
+    /// For each of so many classes, whether the target is it.
+    Classes(usize),
+}
+
+impl Outputs {
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Value => 1,
+            Self::Classes(classes) => classes,
+        }
+    }
+
+    /// Adds a row to `[rows, output, ...]`.
+    fn add(self, target: f64, sums: &mut [f64]) {
+        sums[0] += 1.0;
+        match self {
+            Self::None => {}
+            Self::Value => sums[1] += target,
+            Self::Classes(_) => {
+                if let Some(sum) = sums.get_mut(target as usize + 1) {
+                    *sum += 1.0;
+                }
+            }
+        }
+    }
+}
+
+/// Counts rows and sums outputs per category and fold.
+#[derive(Debug)]
+pub(crate) struct LevelsLearner {
+    outputs: Outputs,
+    /// The slot of each category. Slot 0 is NULL.
+    slots: HashMap<String, u32>,
+    /// Per fold and slot, `[rows, output, ...]`; as long as needed.
+    sums: Vec<Vec<f64>>,
+    /// Per fold, the same over all rows.
+    totals: Vec<Vec<f64>>,
+}
+
+/// The statistics of every fold, for the rows that were learned from.
+#[derive(Debug, Clone)]
+pub(crate) struct OutOfFold {
+    features: Vec<(Level, Option<Scaling>)>,
+    outputs: Outputs,
+    /// Per code (NULL last) and fold, `[rows, output, ...]`.
+    sums: Vec<f64>,
+    /// Per fold, the same over all rows; empty for a fold without rows.
+    totals: Vec<Vec<f64>>,
+}
+
+impl LevelsLearner {
+    pub(crate) fn new(outputs: Outputs) -> Self {
+        Self { outputs, slots: HashMap::new(), sums: Vec::new(), totals: Vec::new() }
+    }
+
+    pub(crate) fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
+        let width = self.outputs.count() + 1;
+        let mut rows = target.iter().zip(folds);
+        for_each_text(array.as_ref(), &mut |text| {
+            let Some((target, fold)) = rows.next() else { return };
+            let fold = usize::from(*fold);
+            if fold >= self.totals.len() {
+                self.totals.resize(fold + 1, vec![0.0; width]);
+                self.sums.resize(fold + 1, Vec::new());
+            }
+            self.outputs.add(*target, &mut self.totals[fold]);
+            let slot = match text.map(shortened) {
+                None => 0,
+                Some(text) => match self.slots.get(text.as_ref()) {
+                    Some(slot) => *slot as usize,
+                    None if self.slots.len() < MAX_LEVELS => {
+                        let slot = self.slots.len() + 1;
+                        self.slots.insert(text.into_owned(), slot as u32);
+                        slot
+                    }
+                    None => return,
+                },
+            };
+            let sums = &mut self.sums[fold];
+            if sums.len() < (slot + 1) * width {
+                sums.resize((slot + 1) * width, 0.0);
+            }
+            self.outputs.add(*target, &mut sums[slot * width..(slot + 1) * width]);
+        })
+    }
+
+    /// Categories of one row are forgotten where they say no more than an unseen one: `levels` without their rank.
+    pub(crate) fn finish(self, levels: &[Level], dense: bool) -> (Levels, OutOfFold) {
+        let Self { outputs, slots, sums: slot_sums, totals } = self;
+        let (width, num_folds) = (outputs.count() + 1, totals.len());
+        let of_slot = |fold: usize, slot: usize| slot_sums[fold].get(slot * width..(slot + 1) * width);
+        let rows = |slot: usize| (0..num_folds).filter_map(|fold| of_slot(fold, slot)).map(|sums| sums[0]).sum::<f64>();
+        let least = if levels.contains(&Level::Rank) { 1.0 } else { 2.0 };
+        let mut kept: Vec<(String, usize, f64)> = slots
+            .into_iter()
+            .map(|(name, slot)| (name, slot as usize, rows(slot as usize)))
+            .filter(|(_, _, rows)| *rows >= least)
+            .collect();
+        kept.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+        let mut sums = vec![0.0; (kept.len() + 1) * num_folds * width];
+        let slots = kept.iter().map(|(_, slot, _)| *slot).chain([0]);
+        let places = slots.flat_map(|slot| (0..num_folds).map(move |fold| (fold, slot)));
+        for ((fold, slot), place) in places.zip(sums.chunks_exact_mut(width)) {
+            if let Some(sums) = of_slot(fold, slot) {
+                place.copy_from_slice(sums);
+            }
+        }
+        let features = levels.iter().map(|level| (*level, None)).collect();
+        let mut out_of_fold = OutOfFold { features, outputs, sums, totals };
+        if dense {
+            out_of_fold.scale(kept.len());
+        }
+        let features = out_of_fold.features.iter().map(|feature| out_of_fold.table(*feature, kept.len())).collect();
+        let categories = Categories::from(kept.into_iter().map(|(name, _, _)| name).collect::<Vec<_>>());
+        (Levels { categories, features }, out_of_fold)
+    }
+}
+
+impl OutOfFold {
+    /// Whether the target is in any feature.
+    pub(crate) fn depends_on_target(&self) -> bool {
+        self.outputs != Outputs::None
+    }
+
+    /// Whether the rows that were learned from are encoded in another way than new ones: ranks are not.
+    pub(crate) fn differs_from_all_rows(&self) -> bool {
+        self.features.iter().any(|(level, _)| *level != Level::Rank)
+    }
+
+    /// Standardises every feature over the rows.
+    fn scale(&mut self, num_known: usize) {
+        let rows = |sums: &[f64]| sums[0];
+        let mut seen = 0.0;
+        let mut weights = Vec::with_capacity(num_known + 2);
+        for code in 0..=num_known {
+            let weight = rows(&self.sums_of(code, None, None));
+            seen += weight;
+            weights.push(weight);
+        }
+        let all: f64 = self.totals.iter().map(|sums| sums[0]).sum();
+        weights.push(all - seen);
+        for index in 0..self.features.len() {
+            let table = self.table((self.features[index].0, None), num_known);
+            let values = || table.known.iter().chain([&table.missing, &table.unseen]).map(|value| f64::from(*value));
+            let mean = values().zip(&weights).map(|(value, weight)| value * weight).sum::<f64>() / all.max(1.0);
+            let square = values().zip(&weights).map(|(value, weight)| weight * (value - mean).powi(2)).sum::<f64>();
+            let deviation = (square / all.max(1.0)).sqrt();
+            let factor = if deviation > 0.0 && deviation.is_finite() { deviation.recip() } else { 0.0 };
+            self.features[index].1 = Some(Scaling { offset: mean, factor });
+        }
+    }
+
+    /// The table of a feature by all rows.
+    fn table(&self, feature: (Level, Option<Scaling>), num_known: usize) -> LevelFeature {
+        let prior = self.prior(None);
+        let empty = vec![0.0; self.outputs.count() + 1];
+        let value = |code, sums: &[f64]| value(feature, code, num_known, sums, &prior, 1.0);
+        let missing = self.sums_of(num_known, None, None);
+        let unseen = value(Code::Unseen, &empty);
+        LevelFeature {
+            name: match feature.0 {
+                Level::Rank => "rank".to_owned(),
+                Level::Count => "count".to_owned(),
+                Level::Mean(_) if self.outputs == Outputs::Value => "mean".to_owned(),
+                Level::Mean(class) => format!("mean{class}"),
+            },
+            known: (0..num_known)
+                .map(|code| value(Code::Known(code as u32), &self.sums_of(code, None, None)))
+                .collect(),
+            missing: if missing[0] > 0.0 { value(Code::Missing, &missing) } else { unseen },
+            unseen,
+        }
+    }
+
+    /// The folds that are counted, without two of them.
+    fn others(&self, own: Option<u8>, excluded: Option<u8>) -> impl Iterator<Item = usize> + '_ {
+        let is_left_out = move |fold| [own, excluded].into_iter().flatten().any(|out| usize::from(out) == fold);
+        (0..self.totals.len()).filter(move |fold| !is_left_out(*fold) && self.totals[*fold][0] > 0.0)
+    }
+
+    fn sums_of(&self, code: usize, own: Option<u8>, excluded: Option<u8>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.outputs.count() + 1];
+        self.add_sums(code, self.others(own, excluded), &mut sums);
+        sums
+    }
+
+    fn add_sums(&self, code: usize, folds: impl Iterator<Item = usize>, sums: &mut [f64]) {
+        let width = sums.len();
+        let of_code = &self.sums[code * self.totals.len() * width..];
+        for fold in folds {
+            sums.iter_mut().zip(&of_code[fold * width..]).for_each(|(sum, value)| *sum += value);
+        }
+    }
+
+    /// The mean of each output over all rows but those of a fold.
+    fn prior(&self, excluded: Option<u8>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.outputs.count() + 1];
+        for fold in self.others(None, excluded) {
+            sums.iter_mut().zip(&self.totals[fold]).for_each(|(sum, value)| *sum += value);
+        }
+        sums[1..].iter().map(|sum| sum / sums[0].max(1.0)).collect()
+    }
+
+    /// The features of rows that were learned from: by the statistics of all folds but the row's own and `excluded`.
+    /// Rows are counted as if all folds took part.
+    pub(crate) fn encode(
+        &self,
+        levels: &Levels,
+        array: &ArrayRef,
+        folds: &[u8],
+        excluded: Option<u8>,
+        out: &mut Vec<FeatureColumn>,
+    ) -> Result<()> {
+        let excluded = excluded.filter(|_| self.depends_on_target());
+        let num_known = levels.categories.names().len();
+        let prior = self.prior(excluded);
+        let all = self.others(None, None).count() as f64;
+        let others: Vec<Vec<usize>> =
+            (0..MAX_FOLDS as u8).map(|own| self.others(Some(own), excluded).collect()).collect();
+        let mut sums = vec![0.0; self.outputs.count() + 1];
+        let mut columns = vec![Vec::with_capacity(array.len()); self.features.len()];
+        for (code, fold) in levels.categories.codes(array.as_ref())?.into_iter().zip(folds) {
+            let others =
+                others.get(usize::from(*fold)).ok_or_else(|| Error::internal("a fold has too high a number"))?;
+            sums.fill(0.0);
+            match code {
+                Code::Known(code) => self.add_sums(code as usize, others.iter().copied(), &mut sums),
+                Code::Missing => self.add_sums(num_known, others.iter().copied(), &mut sums),
+                Code::Unseen => {}
+            }
+            let scale = all / others.len().max(1) as f64;
+            for (column, feature) in columns.iter_mut().zip(&self.features) {
+                column.push(value(*feature, code, num_known, &sums, &prior, scale));
+            }
+        }
+        out.extend(columns.into_iter().map(|column| FeatureColumn::F32(column.into())));
+        Ok(())
+    }
+}
+
+/// One feature of one category, whose rows and outputs sum to `sums`.
+fn value(
+    (level, scaling): (Level, Option<Scaling>),
+    code: Code,
+    num_known: usize,
+    sums: &[f64],
+    prior: &[f64],
+    scale: f64,
+) -> f32 {
+    let value = match (level, code) {
+        (Level::Rank, Code::Known(code)) => f64::from(code),
+        (Level::Rank, Code::Unseen) => num_known as f64,
+        (Level::Rank, Code::Missing) => num_known as f64 + 1.0,
+        (Level::Count, _) => (sums[0] * scale).ln_1p(),
+        (Level::Mean(output), _) => (sums[output + 1] + PRIOR_ROWS * prior[output]) / (sums[0] + PRIOR_ROWS),
+    };
+    let scaled = scaling
+        .map_or(value, |scaling| ((value - scaling.offset) * scaling.factor).clamp(-STANDARD_LIMIT, STANDARD_LIMIT));
+    scaled as f32
+}
+
+impl Levels {
+    pub(crate) fn feature_names(&self, column: &str) -> Vec<String> {
+        self.features.iter().map(|feature| format!("{column}.{}", feature.name)).collect()
+    }
+
+    /// Looks every row up.
+    pub(crate) fn encode(&self, array: &ArrayRef, out: &mut Vec<FeatureColumn>) -> Result<()> {
+        let codes = self.categories.codes(array.as_ref())?;
+        for feature in &self.features {
+            let value = |code: &Code| match code {
+                Code::Known(code) => feature.known.get(*code as usize).copied().unwrap_or(feature.unseen),
+                Code::Unseen => feature.unseen,
+                Code::Missing => feature.missing,
+            };
+            out.push(FeatureColumn::F32(codes.iter().map(value).collect::<Vec<_>>().into()));
+        }
+        Ok(())
+    }
+}
