@@ -7,6 +7,7 @@ use datafusion_ml_core::Algorithm;
 
 pub mod kmeans;
 pub mod linear_learner;
+pub mod mlp;
 mod parallel;
 mod passes;
 mod simd;
@@ -14,9 +15,10 @@ pub mod xgboost;
 
 pub use kmeans::{KMeans, KMeansModel};
 pub use linear_learner::{LinearLearner, LinearModel};
+pub use mlp::{Mlp, MlpModel};
 pub use xgboost::{Xgboost, XgboostModel};
 
 /// Every built-in algorithm.
 pub fn all() -> Vec<Arc<dyn Algorithm>> {
-    vec![Arc::new(Xgboost), Arc::new(LinearLearner), Arc::new(KMeans)]
+    vec![Arc::new(Xgboost), Arc::new(LinearLearner), Arc::new(KMeans), Arc::new(Mlp)]
 }

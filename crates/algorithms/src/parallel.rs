@@ -6,7 +6,7 @@ use datafusion_ml_core::{Error, Result};
 use rayon::prelude::*;
 
 /// Work below this many elementary steps (about a nanosecond each) is not worth waking another thread for.
-const SERIAL: usize = 50_000;
+pub(crate) const SERIAL: usize = 50_000;
 
 thread_local! {
     /// Whether this thread works alone.
