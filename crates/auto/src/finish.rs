@@ -181,10 +181,10 @@ impl Search<'_> {
             fits.extend((0..copies).map(|copy| (*number, copy, weight / copies as f64)));
         }
         let encoder = match encodings.as_slice() {
-            [only] => self.rows.encoder(*only).encoder(),
-            several => {
-                Encoder::concat(several.iter().map(|encoding| self.rows.encoder(*encoding).encoder()).collect())?
-            }
+            [only] => self.rows.encoder(*only).encoder().clone(),
+            several => Encoder::concat(
+                several.iter().map(|encoding| self.rows.encoder(*encoding).encoder().clone()).collect(),
+            )?,
         };
         let widths: Vec<usize> =
             encodings.iter().map(|encoding| self.rows.encoder(*encoding).encoder().feature_names().len()).collect();

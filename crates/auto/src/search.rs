@@ -136,6 +136,16 @@ pub fn search(
     let division = Division::of(drawn.as_ref().map_or(target.len(), |drawn| drawn.count));
     let folds = deal(&target, spec.task, division.folds, context.seed());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
+    if encoders.iter().all(|(_, encoder)| encoder.encoder().feature_names().is_empty()) {
+        return Err(Error::data(format!(
+            "no column is left to learn from: {}; select columns that vary",
+            profiles
+                .iter()
+                .map(|profile| format!("{} ({})", profile.name, profile.note))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )));
+    }
     let rows = match &drawn {
         None => SearchRows::read(raw, &folds, division.folds, encoders, context)?,
         Some(drawn) => {

@@ -64,7 +64,7 @@ fn spec(task: Task, num_classes: usize) -> SearchSpec {
         num_classes,
         objective: Objective::for_task(None, task).unwrap(),
         preprocessors: Preprocessors::default(),
-        max_candidates: 12,
+        max_candidates: 9,
         max_runtime: None,
     }
 }

@@ -33,6 +33,9 @@ pub(super) fn fit(
         if data.num_rows() == 0 {
             return Err(Error::data("there are no rows to learn from; check the query's filters"));
         }
+        if data.feature_names().is_empty() {
+            return Err(Error::data("there is no feature to learn from; select at least one more column"));
+        }
         if u32::try_from(data.num_rows()).is_err() {
             return Err(Error::data(format!("{} rows are too many; train on a sample of 4 billion", data.num_rows())));
         }

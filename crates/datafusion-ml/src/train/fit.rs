@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use datafusion_ml_core::algorithm::FitRequest;
 use datafusion_ml_core::encoder::ColumnProfile;
+use datafusion_ml_core::target::TaskRule;
 use datafusion_ml_core::{
     Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Manifest, Metric, Model, Options, Preprocessors,
     Result, Target, Task, TrainingData, TrainingLog, artifact,
@@ -73,6 +74,14 @@ pub(crate) struct AutoSearch {
 }
 
 impl TrainingSpec {
+    /// How the task is found. A search looks at the values, too.
+    pub(super) fn task_rule(&self) -> TaskRule {
+        match (self.task, &self.learner) {
+            (None, Learner::Search(_)) => TaskRule::ByValues,
+            (task, _) => TaskRule::from(task),
+        }
+    }
+
     /// How many rows MAX_CELLS allows, if it is set.
     pub(super) fn row_limit(&self, num_columns: usize) -> Option<usize> {
         self.max_cells.map(|cells| (cells as usize / num_columns.max(1)).max(1))
@@ -105,6 +114,8 @@ pub(super) struct Ingested {
     /// Position of the target column, the target and the task.
     pub(super) target: Option<(usize, Target)>,
     pub(super) task: Task,
+    /// Why it is that task.
+    pub(super) reason: String,
 }
 
 /// What was learned of the feature columns.

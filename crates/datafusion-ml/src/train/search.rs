@@ -61,8 +61,10 @@ pub(super) fn search(
         importance: None,
         scalars: Default::default(),
     };
+    let mut notes = vec![("Problem Type Found".to_owned(), ingested.reason.clone())];
+    notes.extend(found.notes);
     let log = TrainingLog { rounds: found.rounds, trials: found.trials };
-    Ok(Trained { model: FittedModel::new(manifest, found.model)?, log, notes: found.notes })
+    Ok(Trained { model: FittedModel::new(manifest, found.model)?, log, notes })
 }
 
 /// The rows of a buffer that are used, as they came.

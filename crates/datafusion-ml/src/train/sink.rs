@@ -16,7 +16,7 @@ use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use datafusion_ml_core::encoder::{EncoderBuilder, TableProfiler};
-use datafusion_ml_core::target::TargetBuilder;
+use datafusion_ml_core::target::{LearnedTarget, TargetBuilder};
 use datafusion_ml_core::{Error, Task};
 use futures::StreamExt;
 use parking_lot::Mutex;
@@ -129,7 +129,7 @@ impl TrainingSink {
         let mut target = match target_column {
             Some(column) => {
                 let field = self.schema.field(column);
-                Some(TargetBuilder::new(field.name(), field.data_type(), spec.task).map_err(external)?)
+                Some(TargetBuilder::new(field.name(), field.data_type(), spec.task_rule()).map_err(external)?)
             }
             None => None,
         };
@@ -152,12 +152,12 @@ impl TrainingSink {
         if buffer.num_rows() == 0 && target.is_none() {
             return Err(external(Error::data("the query gives no row; a model needs rows to learn from")));
         }
-        let (target, task) = match target.map(TargetBuilder::finish).transpose().map_err(external)? {
-            Some(learned) => (Some(learned.target), learned.task),
-            None => (None, Task::Clustering),
+        let (target, task, reason) = match target.map(TargetBuilder::finish).transpose().map_err(external)? {
+            Some(LearnedTarget { target, task, reason }) => (Some(target), task, reason),
+            None => (None, Task::Clustering, String::new()),
         };
         let target = target_column.zip(target);
-        Ok(Ingested { buffer, columns: columns.finish(), target, task })
+        Ok(Ingested { buffer, columns: columns.finish(), target, task, reason })
     }
 }
 
