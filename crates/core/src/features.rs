@@ -29,6 +29,20 @@ impl FeatureColumn {
         self.len() == 0
     }
 
+    /// The values at the given rows, one after the other; NaN for missing.
+    pub(crate) fn gather(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::F32(array) => {
+                let value = |row: &usize| if array.is_null(*row) { f32::NAN } else { array.value(*row) };
+                Self::F32(rows.iter().map(value).collect::<Vec<_>>().into())
+            }
+            Self::F64(array) => {
+                let value = |row: &usize| if array.is_null(*row) { f64::NAN } else { array.value(*row) };
+                Self::F64(rows.iter().map(value).collect::<Vec<_>>().into())
+            }
+        }
+    }
+
     /// The memory it holds, in bytes.
     pub fn memory_size(&self) -> usize {
         match self {

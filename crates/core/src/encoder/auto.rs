@@ -257,3 +257,6 @@ impl FoldEncoder {
         &self.encoder
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{AnyDictionaryArray, Array, AsArray};
 use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +85,7 @@ impl Categories {
         };
         if let Some(dictionary) = array.as_any_dictionary_opt() {
             let values = self.codes(dictionary.values().as_ref())?;
-            let keys = dictionary.normalized_keys();
-            return Ok(keys
+            return Ok(keys(dictionary)
                 .into_iter()
                 .enumerate()
                 .map(|(row, key)| if array.is_null(row) { Code::Missing } else { values[key] })
@@ -96,6 +95,11 @@ impl Categories {
         for_each_text(array, &mut |text| codes.push(code(text)))?;
         Ok(codes)
     }
+}
+
+/// The key of every row; any number where it is NULL.
+pub(crate) fn keys(dictionary: &dyn AnyDictionaryArray) -> Vec<usize> {
+    if dictionary.values().is_empty() { vec![0; dictionary.len()] } else { dictionary.normalized_keys() }
 }
 
 /// The text, or its beginning and a hash of the whole if it is long.
@@ -118,7 +122,7 @@ pub(crate) fn for_each_text(array: &dyn Array, f: &mut dyn FnMut(Option<&str>)) 
             let dictionary = array.as_any_dictionary();
             let mut values = Vec::with_capacity(dictionary.values().len());
             for_each_text(dictionary.values().as_ref(), &mut |text| values.push(text.map(str::to_owned)))?;
-            for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
+            for (row, key) in keys(dictionary).into_iter().enumerate() {
                 f(if array.is_null(row) { None } else { values[key].as_deref() });
             }
         }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, new_null_array};
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use serde::{Deserialize, Serialize};
 
 use super::Precision;
-use super::categories::{Categories, Code};
+use super::categories::{Categories, Code, keys};
 use super::dates::Dates;
 use super::levels::Levels;
-use super::standard::Standard;
+use super::standard::{STANDARD_LIMIT, Standard};
 use super::words::Words;
 use crate::{Error, FeatureColumn, Result};
 
@@ -55,6 +55,13 @@ pub(crate) struct Scaling {
     pub(crate) factor: f64,
 }
 
+impl Scaling {
+    /// The scaled value, not beyond [`STANDARD_LIMIT`].
+    pub(crate) fn bounded(self, value: f64) -> f64 {
+        ((value - self.offset) * self.factor).clamp(-STANDARD_LIMIT, STANDARD_LIMIT)
+    }
+}
+
 /// Whether values of this type are encoded as categories.
 pub(crate) fn is_text(data_type: &DataType) -> bool {
     match data_type {
@@ -79,13 +86,27 @@ impl ColumnEncoder {
         self.transform.feature_names(&self.name)
     }
 
-    /// Appends the features of `array`.
+    /// Appends the features of `array`. A dictionary is encoded by its values, each of them once.
     pub(crate) fn encode(&self, array: &ArrayRef, precision: Precision, out: &mut Vec<FeatureColumn>) -> Result<()> {
-        self.apply(&self.transform, array, precision, out)
+        let Some(dictionary) = array.as_any_dictionary_opt() else {
+            return self.apply(&self.transform, array, precision, out);
+        };
+        let values = dictionary.values();
+        if values.len() >= array.len() {
+            return self.apply(&self.transform, &cast(array, values.data_type())?, precision, out);
+        }
+        let null = new_null_array(values.data_type(), 1);
+        let with_null = concat(&[values.as_ref(), null.as_ref()])?;
+        let mut of_values = Vec::new();
+        self.apply(&self.transform, &with_null, precision, &mut of_values)?;
+        let mut keys = keys(dictionary);
+        keys.iter_mut().enumerate().filter(|(row, _)| array.is_null(*row)).for_each(|(_, key)| *key = values.len());
+        out.extend(of_values.iter().map(|feature| feature.gather(&keys)));
+        Ok(())
     }
 
     /// Appends the features that one transform makes of `array`.
-    pub(crate) fn apply(
+    fn apply(
         &self,
         transform: &Transform,
         array: &ArrayRef,
@@ -168,7 +189,7 @@ impl Transform {
 
 /// 1 where a value is NULL or NaN.
 fn missing(array: &ArrayRef) -> Result<FeatureColumn> {
-    let is_missing: Vec<f32> = if array.data_type().is_floating() {
+    let is_missing: Vec<f32> = if is_number(array.data_type()) {
         let column = to_number(array, Precision::F64)?;
         let mut buffer = Vec::new();
         column.f64s(0..column.len(), &mut buffer).iter().map(|value| f32::from(u8::from(value.is_nan()))).collect()
@@ -181,12 +202,12 @@ fn missing(array: &ArrayRef) -> Result<FeatureColumn> {
     Ok(FeatureColumn::F32(is_missing.into()))
 }
 
-/// Floats as they lie; every other number as a float of the wanted width.
+/// Floats as they lie; every other number as a float of the wanted width. Text that is no number is missing.
 fn to_number(array: &ArrayRef, precision: Precision) -> Result<FeatureColumn> {
     Ok(match (array.data_type(), precision) {
         (DataType::Float32, _) => FeatureColumn::F32(array.as_primitive::<Float32Type>().clone()),
         (DataType::Float64, _) => FeatureColumn::F64(array.as_primitive::<Float64Type>().clone()),
-        (data_type, _) if !is_number(data_type) => {
+        (data_type, _) if !is_number(data_type) && !is_text(data_type) => {
             return Err(Error::invalid(format!("{data_type} is not a number")));
         }
         (

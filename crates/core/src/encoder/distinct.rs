@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Up to this many distinct values are counted exactly.
-pub const MAX_COUNTED: usize = 1 << 16;
+pub const MAX_COUNTED_VALUES: usize = 1 << 16;
 
 /// Wegman's adaptive sampling (Flajolet 1990): a set of the hashes below a threshold, which is halved whenever the set is
-/// full. Exact up to [`MAX_COUNTED`] distinct values; beyond that the standard error is about half a per cent.
+/// full. Exact up to [`MAX_COUNTED_VALUES`] distinct values; beyond that the standard error is about half a per cent.
 #[derive(Debug, Default)]
 pub(crate) struct Distinct {
     hashes: HashSet<u64, BuildHasherDefault<AsItIs>>,
@@ -16,7 +16,7 @@ pub(crate) struct Distinct {
 
 impl Distinct {
     pub(crate) fn add(&mut self, hash: u64) {
-        if hash.leading_zeros() >= self.halvings && self.hashes.insert(hash) && self.hashes.len() > MAX_COUNTED {
+        if hash.leading_zeros() >= self.halvings && self.hashes.insert(hash) && self.hashes.len() > MAX_COUNTED_VALUES {
             self.halvings += 1;
             self.hashes.retain(|hash| hash.leading_zeros() >= self.halvings);
         }
@@ -68,16 +68,16 @@ mod tests {
     #[test]
     fn counts_are_exact_up_to_the_cap_and_close_beyond() {
         let mut distinct = Distinct::default();
-        for value in 0..MAX_COUNTED as u64 {
+        for value in 0..MAX_COUNTED_VALUES as u64 {
             distinct.add(hash_word(value));
             distinct.add(hash_word(value));
         }
-        assert_eq!(distinct.count(), MAX_COUNTED as u64);
+        assert_eq!(distinct.count(), MAX_COUNTED_VALUES as u64);
         for value in 0..2_000_000 {
             distinct.add(hash_word(value));
         }
         assert!((distinct.count() as f64 / 2e6 - 1.0).abs() < 0.02, "{}", distinct.count());
-        assert!(distinct.hashes.len() <= MAX_COUNTED);
+        assert!(distinct.hashes.len() <= MAX_COUNTED_VALUES);
     }
 
     #[test]

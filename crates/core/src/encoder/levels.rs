@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::categories::{Categories, Code, for_each_text, shortened};
 use super::column::Scaling;
-use super::standard::STANDARD_LIMIT;
 use crate::{Error, FeatureColumn, Result};
 
 /// The weight of the prior in the mean of a category, in rows.
@@ -102,8 +101,10 @@ pub(crate) struct LevelsLearner {
 /// The statistics of every fold, for the rows that were learned from.
 #[derive(Debug, Clone)]
 pub(crate) struct OutOfFold {
-    features: Vec<(Level, Option<Scaling>)>,
+    levels: Vec<Level>,
     outputs: Outputs,
+    /// The scaling of each level by all rows, and by those without fold 0, 1, ...; empty if none is scaled.
+    scaling: Vec<Vec<Scaling>>,
     /// Per code (NULL last) and fold, `[rows, output, ...]`.
     sums: Vec<f64>,
     /// Per fold, the same over all rows; empty for a fold without rows.
@@ -167,12 +168,21 @@ impl LevelsLearner {
                 place.copy_from_slice(sums);
             }
         }
-        let features = levels.iter().map(|level| (*level, None)).collect();
-        let mut out_of_fold = OutOfFold { features, outputs, sums, totals };
+        let num_known = kept.len();
+        let mut out_of_fold = OutOfFold { levels: levels.to_vec(), outputs, scaling: Vec::new(), sums, totals };
         if dense {
-            out_of_fold.scale(kept.len());
+            let excluded = [None].into_iter().chain((0..num_folds as u8).map(Some));
+            out_of_fold.scaling = excluded.map(|excluded| out_of_fold.scaling_without(excluded, num_known)).collect();
         }
-        let features = out_of_fold.features.iter().map(|feature| out_of_fold.table(*feature, kept.len())).collect();
+        let scaling = out_of_fold.scaling_of(None);
+        let feature = |(index, level)| {
+            let mut feature = out_of_fold.table(level, num_known, None);
+            if let Some(scaling) = scaling.get(index) {
+                feature.scale(*scaling);
+            }
+            feature
+        };
+        let features = levels.iter().copied().enumerate().map(feature).collect();
         let categories = Categories::from(kept.into_iter().map(|(name, _, _)| name).collect::<Vec<_>>());
         (Levels { categories, features }, out_of_fold)
     }
@@ -186,49 +196,45 @@ impl OutOfFold {
 
     /// Whether the rows that were learned from are encoded in another way than new ones: ranks are not.
     pub(crate) fn differs_from_all_rows(&self) -> bool {
-        self.features.iter().any(|(level, _)| *level != Level::Rank)
+        self.levels.iter().any(|level| *level != Level::Rank)
     }
 
-    /// Standardises every feature over the rows.
-    fn scale(&mut self, num_known: usize) {
-        let rows = |sums: &[f64]| sums[0];
-        let mut seen = 0.0;
-        let mut weights = Vec::with_capacity(num_known + 2);
-        for code in 0..=num_known {
-            let weight = rows(&self.sums_of(code, None, None));
-            seen += weight;
-            weights.push(weight);
-        }
-        let all: f64 = self.totals.iter().map(|sums| sums[0]).sum();
-        weights.push(all - seen);
-        for index in 0..self.features.len() {
-            let table = self.table((self.features[index].0, None), num_known);
+    /// Zero mean and unit variance of every level over the rows without a fold.
+    fn scaling_without(&self, excluded: Option<u8>, num_known: usize) -> Vec<Scaling> {
+        let mut weights: Vec<f64> = (0..=num_known).map(|code| self.sums_of(code, excluded)[0]).collect();
+        let all: f64 = self.others(None, excluded).map(|fold| self.totals[fold][0]).sum();
+        weights.push(all - weights.iter().sum::<f64>());
+        let all = all.max(1.0);
+        let scaling = |level: &Level| {
+            let table = self.table(*level, num_known, excluded);
             let values = || table.known.iter().chain([&table.missing, &table.unseen]).map(|value| f64::from(*value));
-            let mean = values().zip(&weights).map(|(value, weight)| value * weight).sum::<f64>() / all.max(1.0);
-            let square = values().zip(&weights).map(|(value, weight)| weight * (value - mean).powi(2)).sum::<f64>();
-            let deviation = (square / all.max(1.0)).sqrt();
-            let factor = if deviation > 0.0 && deviation.is_finite() { deviation.recip() } else { 0.0 };
-            self.features[index].1 = Some(Scaling { offset: mean, factor });
-        }
+            let offset = values().zip(&weights).map(|(value, weight)| value * weight).sum::<f64>() / all;
+            let square = values().zip(&weights).map(|(value, weight)| weight * (value - offset).powi(2)).sum::<f64>();
+            let deviation = (square / all).sqrt();
+            Scaling { offset, factor: if deviation > 0.0 && deviation.is_finite() { deviation.recip() } else { 0.0 } }
+        };
+        self.levels.iter().map(scaling).collect()
     }
 
-    /// The table of a feature by all rows.
-    fn table(&self, feature: (Level, Option<Scaling>), num_known: usize) -> LevelFeature {
-        let prior = self.prior(None);
-        let empty = vec![0.0; self.outputs.count() + 1];
-        let value = |code, sums: &[f64]| value(feature, code, num_known, sums, &prior, 1.0);
-        let missing = self.sums_of(num_known, None, None);
-        let unseen = value(Code::Unseen, &empty);
+    fn scaling_of(&self, excluded: Option<u8>) -> &[Scaling] {
+        let index = excluded.map_or(0, |fold| usize::from(fold) + 1);
+        self.scaling.get(index).or_else(|| self.scaling.first()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The table of a level by all rows without a fold.
+    fn table(&self, level: Level, num_known: usize, excluded: Option<u8>) -> LevelFeature {
+        let prior = self.prior(excluded);
+        let value = |code, sums: &[f64]| value(level, code, num_known, sums, &prior, 1.0) as f32;
+        let missing = self.sums_of(num_known, excluded);
+        let unseen = value(Code::Unseen, &vec![0.0; self.outputs.count() + 1]);
         LevelFeature {
-            name: match feature.0 {
+            name: match level {
                 Level::Rank => "rank".to_owned(),
                 Level::Count => "count".to_owned(),
                 Level::Mean(_) if self.outputs == Outputs::Value => "mean".to_owned(),
                 Level::Mean(class) => format!("mean{class}"),
             },
-            known: (0..num_known)
-                .map(|code| value(Code::Known(code as u32), &self.sums_of(code, None, None)))
-                .collect(),
+            known: (0..num_known).map(|code| value(Code::Known(code as u32), &self.sums_of(code, excluded))).collect(),
             missing: if missing[0] > 0.0 { value(Code::Missing, &missing) } else { unseen },
             unseen,
         }
@@ -240,9 +246,9 @@ impl OutOfFold {
         (0..self.totals.len()).filter(move |fold| !is_left_out(*fold) && self.totals[*fold][0] > 0.0)
     }
 
-    fn sums_of(&self, code: usize, own: Option<u8>, excluded: Option<u8>) -> Vec<f64> {
+    fn sums_of(&self, code: usize, excluded: Option<u8>) -> Vec<f64> {
         let mut sums = vec![0.0; self.outputs.count() + 1];
-        self.add_sums(code, self.others(own, excluded), &mut sums);
+        self.add_sums(code, self.others(None, excluded), &mut sums);
         sums
     }
 
@@ -280,7 +286,8 @@ impl OutOfFold {
         let others: Vec<Vec<usize>> =
             (0..MAX_FOLDS as u8).map(|own| self.others(Some(own), excluded).collect()).collect();
         let mut sums = vec![0.0; self.outputs.count() + 1];
-        let mut columns = vec![Vec::with_capacity(array.len()); self.features.len()];
+        let scaling = self.scaling_of(excluded);
+        let mut columns = vec![Vec::with_capacity(array.len()); self.levels.len()];
         for (code, fold) in levels.categories.codes(array.as_ref())?.into_iter().zip(folds) {
             let others =
                 others.get(usize::from(*fold)).ok_or_else(|| Error::internal("a fold has too high a number"))?;
@@ -291,8 +298,9 @@ impl OutOfFold {
                 Code::Unseen => {}
             }
             let scale = all / others.len().max(1) as f64;
-            for (column, feature) in columns.iter_mut().zip(&self.features) {
-                column.push(value(*feature, code, num_known, &sums, &prior, scale));
+            for (index, (column, level)) in columns.iter_mut().zip(&self.levels).enumerate() {
+                let value = value(*level, code, num_known, &sums, &prior, scale);
+                column.push(scaling.get(index).map_or(value, |scaling| scaling.bounded(value)) as f32);
             }
         }
         out.extend(columns.into_iter().map(|column| FeatureColumn::F32(column.into())));
@@ -300,25 +308,22 @@ impl OutOfFold {
     }
 }
 
-/// One feature of one category, whose rows and outputs sum to `sums`.
-fn value(
-    (level, scaling): (Level, Option<Scaling>),
-    code: Code,
-    num_known: usize,
-    sums: &[f64],
-    prior: &[f64],
-    scale: f64,
-) -> f32 {
-    let value = match (level, code) {
+/// One level of one category, whose rows and outputs sum to `sums`.
+fn value(level: Level, code: Code, num_known: usize, sums: &[f64], prior: &[f64], scale: f64) -> f64 {
+    match (level, code) {
         (Level::Rank, Code::Known(code)) => f64::from(code),
         (Level::Rank, Code::Unseen) => num_known as f64,
         (Level::Rank, Code::Missing) => num_known as f64 + 1.0,
         (Level::Count, _) => (sums[0] * scale).ln_1p(),
         (Level::Mean(output), _) => (sums[output + 1] + PRIOR_ROWS * prior[output]) / (sums[0] + PRIOR_ROWS),
-    };
-    let scaled = scaling
-        .map_or(value, |scaling| ((value - scaling.offset) * scaling.factor).clamp(-STANDARD_LIMIT, STANDARD_LIMIT));
-    scaled as f32
+    }
+}
+
+impl LevelFeature {
+    fn scale(&mut self, scaling: Scaling) {
+        let values = self.known.iter_mut().chain([&mut self.missing, &mut self.unseen]);
+        values.for_each(|value| *value = scaling.bounded(f64::from(*value)) as f32);
+    }
 }
 
 impl Levels {

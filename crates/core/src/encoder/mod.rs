@@ -29,11 +29,11 @@ use column::{ColumnEncoder, Transform};
 
 pub use auto::{AutoEncoderBuilder, FoldEncoder, MAX_INDICATORS, MAX_MEAN_CLASSES};
 pub(crate) use categories::for_each_text;
-pub use distinct::MAX_COUNTED;
+pub use distinct::MAX_COUNTED_VALUES;
 pub use encoding::{CategoryEncoding, Encoding, MissingValues, Precision};
 pub use learn::{EncoderBuilder, MAX_CATEGORIES, MAX_ONE_HOT_CATEGORIES};
 pub use levels::{MAX_FOLDS, MAX_LEVELS, PRIOR_ROWS};
-pub use profile::{ColumnKind, ColumnProfile, MAX_CATEGORIES_OF_A_CATEGORY, MIN_ROWS, TableProfiler};
+pub use profile::{ColumnKind, ColumnProfile, MAX_FEW_VALUES, MIN_IDENTIFIER_ROWS, TableProfiler};
 pub use standard::STANDARD_LIMIT;
 pub use words::MAX_WORDS;
 

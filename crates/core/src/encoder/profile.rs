@@ -6,11 +6,12 @@
 //! |---|---|
 //! | constant | NULL (or NaN) in every row, or one value in every row |
 //! | boolean, date and time | by type |
-//! | identifier | at least [`MIN_ROWS`] values, no two alike, integers: they fill their range, as serial numbers do (and are no years), or the column is named as an identifier |
+//! | identifier | at least [`MIN_IDENTIFIER_ROWS`] values, no two alike, integers: they fill their range, as serial numbers do (and are no years), or the column is named as an identifier |
 //! | number | every other number |
 //! | date and time | text of which at least 95 % is shaped like `2019-01-31` or `2019-01-31 12:00:00` |
-//! | category | text of at most [`MAX_CATEGORIES_OF_A_CATEGORY`] distinct values |
-//! | identifier | at least [`MIN_ROWS`] texts, at least 95 % distinct, on average of less than 2 words |
+//! | category | text of at most [`MAX_FEW_VALUES`] distinct values |
+//! | number | text of which at least 95 % are numbers, and at least 5 % have a decimal point |
+//! | identifier | at least [`MIN_IDENTIFIER_ROWS`] texts, at least 95 % distinct, on average of less than 2 words |
 //! | text | texts of 4 words or more on average, at least half of them distinct; or 2 words and 95 % |
 //! | high cardinality | every other text |
 //!
@@ -29,10 +30,10 @@ use super::distinct::{Distinct, hash_bytes, hash_word};
 use crate::{Error, Result};
 
 /// A category has at most this many distinct values; text with more is of high cardinality.
-pub const MAX_CATEGORIES_OF_A_CATEGORY: u64 = 32;
+pub const MAX_FEW_VALUES: u64 = 32;
 
 /// With fewer values than this no column is taken for an identifier.
-pub const MIN_ROWS: u64 = 30;
+pub const MIN_IDENTIFIER_ROWS: u64 = 30;
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +69,7 @@ pub struct ColumnProfile {
     pub rows: u64,
     /// The number of rows in which it is NULL or NaN.
     pub missing: u64,
-    /// The number of distinct values: exact up to [`super::MAX_COUNTED`], beyond that within a per cent or two.
+    /// The number of distinct values: exact up to [`super::MAX_COUNTED_VALUES`], beyond that within a per cent or two.
     pub distinct: u64,
     /// One sentence of what it is, and why it is left out if it is.
     pub note: String,
@@ -94,6 +95,8 @@ struct ColumnProfiler {
     characters: u64,
     words: u64,
     dates: u64,
+    numbers: u64,
+    fractions: u64,
 }
 
 impl ColumnKind {
@@ -156,6 +159,8 @@ impl ColumnProfiler {
             characters: 0,
             words: 0,
             dates: 0,
+            numbers: 0,
+            fractions: 0,
         })
     }
 
@@ -164,7 +169,7 @@ impl ColumnProfiler {
         if is_text(&self.data_type) {
             return for_each_text(column.as_ref(), &mut |text| self.add_text(text));
         }
-        if is_integer(&self.data_type) {
+        if self.data_type.is_integer() && self.data_type != DataType::UInt64 {
             let integers = cast(column, &DataType::Int64)?;
             for value in integers.as_primitive::<Int64Type>() {
                 self.add_number(value.map(|value| (value as f64, value as u64)));
@@ -198,6 +203,8 @@ impl ColumnProfiler {
                 self.characters += text.len() as u64;
                 self.words += text.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count() as u64;
                 self.dates += u64::from(is_shaped_like_a_date(text));
+                self.numbers += u64::from(text.parse().is_ok_and(f64::is_finite));
+                self.fractions += u64::from(text.contains('.'));
             }
         }
     }
@@ -231,7 +238,7 @@ impl ColumnProfiler {
 
     fn kind_of_number(&self, present: u64, distinct: u64) -> (ColumnKind, String) {
         let identifier = |why: &str| (ColumnKind::Identifier, format!("left out: {why} (identifier)"));
-        let all_differ = present >= MIN_ROWS && distinct as f64 >= all_of(present);
+        let all_differ = present >= MIN_IDENTIFIER_ROWS && distinct as f64 >= all_of(present);
         if is_integer(&self.data_type) && all_differ {
             let are_years = self.min >= 1800.0 && self.max <= 2200.0;
             if self.max - self.min + 1.0 <= 1.1 * present as f64 && !are_years {
@@ -254,10 +261,13 @@ impl ColumnProfiler {
         if self.dates as f64 >= 0.95 * present {
             return (ColumnKind::DateTime, "date or time, written as text".to_owned());
         }
-        if distinct <= MAX_CATEGORIES_OF_A_CATEGORY {
+        if distinct <= MAX_FEW_VALUES {
             return (ColumnKind::Category, format!("category of {distinct} values"));
         }
-        if present >= MIN_ROWS as f64 && distinct as f64 >= 0.95 * present {
+        if self.numbers as f64 >= 0.95 * present && self.fractions as f64 >= 0.05 * present {
+            return (ColumnKind::Number, "number, written as text".to_owned());
+        }
+        if present >= MIN_IDENTIFIER_ROWS as f64 && distinct as f64 >= 0.95 * present {
             return match words >= 2.0 {
                 true => text(),
                 false => {
@@ -274,7 +284,7 @@ impl ColumnProfiler {
 
 /// The count at which no two of `rows` values are alike, as far as [`Distinct`] can tell.
 fn all_of(rows: u64) -> f64 {
-    if rows <= super::MAX_COUNTED as u64 { rows as f64 } else { 0.98 * rows as f64 }
+    if rows <= super::MAX_COUNTED_VALUES as u64 { rows as f64 } else { 0.98 * rows as f64 }
 }
 
 fn is_integer(data_type: &DataType) -> bool {
