@@ -49,6 +49,7 @@ mod parameters;
 mod rows;
 mod sampling;
 mod settings;
+mod shapley;
 mod sketch;
 mod split;
 mod survey;

@@ -2,10 +2,11 @@
 
 use std::sync::OnceLock;
 
-use datafusion_ml_core::{Error, Features, Model, Parameters, Prediction, RawOutputs, Result};
+use datafusion_ml_core::{Contributions, Error, Features, Model, Parameters, Prediction, RawOutputs, Result};
 
 use super::forest::{Forest, InstructionSet};
 use super::objective::Objective;
+use super::shapley::Explainer;
 use super::tree::Tree;
 
 /// A fitted ensemble of trees.
@@ -21,6 +22,8 @@ pub struct XgboostModel {
     pub(super) stopped_early: bool,
     /// Compiled when it is first asked for a prediction.
     forest: OnceLock<Forest>,
+    /// Made when it is first asked for contributions.
+    explainer: OnceLock<Explainer>,
 }
 
 impl XgboostModel {
@@ -50,21 +53,41 @@ impl XgboostModel {
                 feature_names.len()
             )));
         }
-        Ok(Self { objective, base_scores, trees, num_features, feature_names, stopped_early, forest: OnceLock::new() })
+        let (forest, explainer) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { objective, base_scores, trees, num_features, feature_names, stopped_early, forest, explainer })
     }
 
     /// The raw scores of each row, `margins[output][row]`, in single precision as XGBoost's `output_margin=True`: one
     /// output, or one per class of `multi:softmax`. Fails if the number of features is not that of training.
     pub fn margins(&self, features: &Features) -> Result<Vec<Vec<f32>>> {
-        if features.num_features() != self.num_features {
-            return Err(Error::invalid(format!(
-                "the model was trained on {} features and is given {}; pass the same columns",
-                self.num_features,
-                features.num_features()
-            )));
+        self.check(features)?;
+        Ok(self.forest().margins(&self.base_margins(), features))
+    }
+
+    fn check(&self, features: &Features) -> Result<()> {
+        if features.num_features() == self.num_features {
+            return Ok(());
         }
-        let base: Vec<f32> = self.base_scores.iter().map(|score| self.objective.base_margin(*score)).collect();
-        Ok(self.forest().margins(&base, features))
+        Err(Error::invalid(format!(
+            "the model was trained on {} features and is given {}; pass the same columns",
+            self.num_features,
+            features.num_features()
+        )))
+    }
+
+    /// Where the margins start.
+    fn base_margins(&self) -> Vec<f32> {
+        self.base_scores.iter().map(|score| self.objective.base_margin(*score)).collect()
+    }
+
+    /// Fails on `binary:hinge`, whose margins say nothing of probabilities.
+    fn check_raw(&self) -> Result<()> {
+        match self.objective {
+            Objective::Hinge => Err(Error::invalid(
+                "a model of binary:hinge knows no probabilities, so its raw outputs have no meaning; train with binary:logistic",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The trees, compiled.
@@ -98,15 +121,19 @@ impl Model for XgboostModel {
 
     /// The margins. Fails on `binary:hinge`, whose margins say nothing of probabilities.
     fn raw(&self, features: &Features) -> Result<RawOutputs> {
-        if self.objective == Objective::Hinge {
-            return Err(Error::invalid(
-                "a model of binary:hinge knows no probabilities, so its raw outputs have no meaning; train with binary:logistic",
-            ));
-        }
+        self.check_raw()?;
         let margins = self.margins(features)?;
         let values =
             (0..features.num_rows()).flat_map(|row| margins.iter().map(move |margins| f64::from(margins[row])));
         Ok(RawOutputs { num_outputs: margins.len(), values: values.collect() })
+    }
+
+    /// Exact, of the margins; path-dependent, as XGBoost's `pred_contribs`.
+    fn contributions(&self, features: &Features) -> Result<Contributions> {
+        self.check_raw()?;
+        self.check(features)?;
+        let make = || Explainer::new(&self.trees, self.num_features, self.base_scores.len());
+        self.explainer.get_or_init(make).contributions(&self.trees, &self.base_margins(), features)
     }
 
     fn parameters(&self) -> Result<Parameters> {
