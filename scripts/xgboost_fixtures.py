@@ -65,6 +65,17 @@ CASES = [
 ROUNDS = 5
 
 
+def categories():
+    """Two categorical features, of 70 and 3 categories, and a number, some missing; with them, a target."""
+    rng = np.random.default_rng(6)
+    n = 1500
+    x = np.stack([rng.integers(0, 70, n), rng.integers(0, 3, n), rng.integers(0, 20, n)], axis=1).astype(np.float32)
+    effects = rng.normal(size=70)
+    y = effects[x[:, 0].astype(int)] * np.where(x[:, 1] == 2, -1, 1) + x[:, 2] / 10 + rng.normal(size=n) * 0.1
+    x[rng.random(x.shape) < 0.05] = np.nan
+    return x, y.astype(np.float32), ["c", "c", "q"]
+
+
 def margins(booster, x):
     data = xgb.DMatrix(x, feature_names=booster.feature_names)
     out = booster.predict(data, output_margin=True)
@@ -108,6 +119,16 @@ def generate():
     write("synthetic.json", {
         "columns": columns(x), "labels": {k: [float(v) for v in y] for k, y in labels.items()}, "cases": cases,
     })
+    x, y, types = categories()
+    booster = xgb.train({"max_depth": 5, "max_cat_to_onehot": 4, "nthread": 1},
+                        xgb.QuantileDMatrix(x, y, feature_types=types, enable_categorical=True), ROUNDS)
+    booster.save_model(OUT / "categories.json")
+    booster.save_model(OUT / "categories.ubj")
+    # Beside categories that were learned, those that were not, and what is no category.
+    others = np.full((12, 3), 1, dtype=np.float32)
+    others[:, 0] = [70, 95, 96, 1000, 16777215, 16777216, 1e30, -1, -0.5, -0.0, 2.75, np.nan]
+    rows = np.concatenate([x[:90], others])
+    write("categories.expected.json", {"columns": columns(rows), "margins": margins(booster, rows)})
     for name, x, names, y, objective in tables():
         booster = xgb.train({"objective": objective, "max_depth": 4}, xgb.DMatrix(x, y, feature_names=names), 10)
         booster.save_model(OUT / f"{name}.json")
@@ -121,8 +142,6 @@ def generate():
     xgb.train({"booster": "gblinear"}, xgb.DMatrix(x, y), 1).save_model(OUT / "unsupported_gblinear.json")
     xgb.train({**small, "objective": "reg:absoluteerror"}, xgb.DMatrix(x, y), 1).save_model(
         OUT / "unsupported_objective.json")
-    categories = xgb.DMatrix(x[:, 4:5], y, feature_types=["c"], enable_categorical=True)
-    xgb.train({**small, "max_cat_to_onehot": 1}, categories, 1).save_model(OUT / "unsupported_categories.json")
     xgb.train({**small, "multi_strategy": "multi_output_tree"}, xgb.DMatrix(x, np.stack([y, y * 2], axis=1)), 1).save_model(
         OUT / "unsupported_targets.json")
     size = sum(path.stat().st_size for path in OUT.iterdir())

@@ -242,7 +242,6 @@ fn what_cannot_be_imported_says_so() {
     );
     assert!(message("gblinear").contains("the booster gblinear"));
     assert!(message("objective").contains("the objective reg:absoluteerror"));
-    assert!(message("categories").contains("categorical splits"));
     assert!(message("targets").contains("several targets"));
 }
 

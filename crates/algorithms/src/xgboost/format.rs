@@ -1,12 +1,15 @@
 //! XGBoost's own model format, as `Booster.save_model` writes it, in JSON and UBJSON.
 //!
-//! The layout is described in XGBoost's `doc/model.schema`. Read: versions 1 to 3, booster `gbtree`, numerical splits,
-//! one target, and the objectives of this crate with `multi:softprob`. Written: version 3; several classes are written
+//! The layout is described in XGBoost's `doc/model.schema`. Read: versions 1 to 3, booster `gbtree`, one target, and the objectives of this crate with `multi:softprob`. Written: version 3; several classes are written
 //! as `multi:softprob`, since this crate's models give probabilities.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use datafusion_ml_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::categories::Categories;
 use super::model::XgboostModel;
 use super::objective::{Objective, Shape};
 use super::tree::{Node, Tree};
@@ -185,12 +188,16 @@ fn tree_to_document(id: usize, tree: &Tree, num_features: usize) -> Value {
         parents[node.left as usize] = index as i64;
         parents[node.right as usize] = index as i64;
     }
+    let categorical =
+        || nodes.iter().enumerate().filter_map(|(index, node)| Some((index, node.categories.as_deref()?)));
+    let sizes: Vec<usize> = categorical().map(|(_, categories)| categories.as_slice().len()).collect();
+    let first_categories = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
     json!({
         "base_weights": float(|node| node.value),
-        "categories": [],
-        "categories_nodes": [],
-        "categories_segments": [],
-        "categories_sizes": [],
+        "categories": categorical().flat_map(|(_, categories)| categories.as_slice()).collect::<Vec<_>>(),
+        "categories_nodes": categorical().map(|(index, _)| index).collect::<Vec<_>>(),
+        "categories_segments": first_categories.collect::<Vec<_>>(),
+        "categories_sizes": sizes,
         "default_left": nodes.iter().map(|node| u8::from(node.default_left)).collect::<Vec<_>>(),
         "id": id,
         "left_children": child(|node| node.left),
@@ -199,7 +206,7 @@ fn tree_to_document(id: usize, tree: &Tree, num_features: usize) -> Value {
         "right_children": child(|node| node.right),
         "split_conditions": float(|node| if node.is_leaf() { node.value } else { node.threshold }),
         "split_indices": nodes.iter().map(|node| node.feature).collect::<Vec<_>>(),
-        "split_type": vec![0; nodes.len()],
+        "split_type": nodes.iter().map(|node| u8::from(node.categories.is_some())).collect::<Vec<_>>(),
         "sum_hessian": float(|node| node.cover),
         "tree_param": {
             "num_deleted": "0",
@@ -214,11 +221,6 @@ fn tree_from_document(tree: &Field, class: u32, num_features: usize) -> Result<T
     if tree.get("tree_param")?.find("size_leaf_vector").map_or(Ok(0), |field| field.parsed::<usize>())? > 1 {
         return Err(unsupported("leaves with several values", "train with multi_strategy one_output_per_tree"));
     }
-    if let Some(types) = tree.find("split_type")
-        && types.numbers()?.iter().any(|kind| *kind != 0.0)
-    {
-        return Err(unsupported("categorical splits", "encode categories as numbers before training"));
-    }
     let (left, right) = (tree.get("left_children")?.numbers()?, tree.get("right_children")?.numbers()?);
     let (features, conditions) = (tree.get("split_indices")?.numbers()?, tree.get("split_conditions")?.numbers()?);
     let (defaults, weights) = (tree.get("default_left")?.numbers()?, tree.get("base_weights")?.numbers()?);
@@ -227,6 +229,7 @@ fn tree_from_document(tree: &Field, class: u32, num_features: usize) -> Result<T
     if left.is_empty() || columns.iter().any(|column| column.len() != left.len()) {
         return Err(Error::storage("the columns of a tree of the XGBoost model differ in length"));
     }
+    let mut categories = categories_from_document(tree)?;
     // Pruning may leave unused nodes behind, and children before parents: nodes are numbered anew, level by level.
     let mut order = vec![0usize];
     let mut nodes = Vec::with_capacity(left.len());
@@ -239,9 +242,11 @@ fn tree_from_document(tree: &Field, class: u32, num_features: usize) -> Result<T
                     "node {index} of a tree of the XGBoost model has no such children"
                 )));
             }
+            let categories = categories.remove(&index);
             node = Node {
                 feature: features[index] as u32,
-                threshold: conditions[index] as f32,
+                threshold: if categories.is_some() { 0.0 } else { conditions[index] as f32 },
+                categories,
                 default_left: defaults[index] != 0.0,
                 left: order.len() as u32,
                 right: order.len() as u32 + 1,
@@ -254,6 +259,29 @@ fn tree_from_document(tree: &Field, class: u32, num_features: usize) -> Result<T
         nodes.push(node);
     }
     Tree::try_new(nodes, class, num_features)
+}
+
+/// The categories of the nodes that are categorical splits.
+fn categories_from_document(tree: &Field) -> Result<HashMap<usize, Arc<Categories>>> {
+    let types = tree.find("split_type").map_or(Ok(Vec::new()), |types| types.numbers())?;
+    let num_categorical = types.iter().filter(|kind| **kind != 0.0).count();
+    if num_categorical == 0 {
+        return Ok(HashMap::new());
+    }
+    let (nodes, categories) = (tree.get("categories_nodes")?.numbers()?, tree.get("categories")?.numbers()?);
+    let (starts, sizes) = (tree.get("categories_segments")?.numbers()?, tree.get("categories_sizes")?.numbers()?);
+    let mut of_nodes = HashMap::with_capacity(nodes.len());
+    for ((node, start), size) in nodes.iter().zip(starts).zip(sizes) {
+        let segment = categories.get(start as usize..).and_then(|rest| rest.get(..size as usize));
+        let segment = segment.map(|segment| segment.iter().map(|category| *category as u32).collect());
+        let is_categorical = types.get(*node as usize).is_some_and(|kind| *kind != 0.0);
+        let (true, Some(segment)) = (is_categorical, segment) else { break };
+        of_nodes.insert(*node as usize, Arc::new(Categories::try_new(segment)?));
+    }
+    if of_nodes.len() != num_categorical {
+        return Err(Error::storage("the categories of a tree of the XGBoost model are not those of its splits"));
+    }
+    Ok(of_nodes)
 }
 
 fn unsupported(what: &str, instead: &str) -> Error {

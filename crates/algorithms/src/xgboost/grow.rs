@@ -249,6 +249,7 @@ impl Growth<'_> {
             feature: split.feature as u32,
             // Without any cut below, no present value goes left.
             threshold: if split.boundary == 0 { f32::NEG_INFINITY } else { cuts[split.boundary - 1] },
+            categories: None,
             default_left: split.default_left,
             left: children[0] as u32,
             right: children[1] as u32,

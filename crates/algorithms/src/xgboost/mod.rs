@@ -30,12 +30,13 @@
 //! bits, 512 rows at a time, and walk those deeper than 12.
 //!
 //! **Not done.** `tree_method` names other than `hist` are accepted and carried out as `hist`. No ranking, survival or
-//! quantile objectives, no `dart` or `gblinear`, no native categories (they are encoded as ordinals), no monotone or
-//! interaction constraints, no row weights but `scale_pos_weight`.
+//! quantile objectives, no `dart` or `gblinear`, no categorical splits but those of imported models (in training,
+//! categories are encoded as ordinals), no monotone or interaction constraints, no row weights but `scale_pos_weight`.
 
 mod bins;
 mod boost;
 mod bundles;
+mod categories;
 mod codes;
 mod derivatives;
 mod forest;

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, ListArray, UInt32Array};
+use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 use datafusion_ml_core::{Error, Parameters, Result};
 use serde_json::{Map, json};
 
+use super::categories::Categories;
 use super::model::XgboostModel;
 use super::objective::{Objective, Shape};
 use super::tree::{Node, Tree};
 
 impl XgboostModel {
     /// The nodes of all trees: `tree`, `class`, `node`, then NULL for leaves `feature`, `threshold` (values below it go
-    /// left), `default_left` (where missing values go), `left`, `right` and `gain`, then `value` and `cover`.
+    /// left), `default_left` (where missing values go), `left`, `right` and `gain`, then `value` and `cover`. If there are
+    /// categorical splits, `categories` (those that go right) in the end, of which either this or `threshold` is NULL.
     pub(super) fn to_parameters(&self) -> Result<Parameters> {
         let rows = || {
             self.trees.iter().enumerate().flat_map(|(index, tree)| {
@@ -23,12 +26,13 @@ impl XgboostModel {
         let splits = || rows().map(|(.., node)| if node.is_leaf() { None } else { Some(node) });
         let numbers =
             |of: fn(&Node) -> u32| -> ArrayRef { Arc::new(splits().map(|node| node.map(of)).collect::<UInt32Array>()) };
-        let columns: [(&str, ArrayRef); 11] = [
+        let numeric = splits().map(|node| node.filter(|node| node.categories.is_none()).map(|node| node.threshold));
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
             ("tree", Arc::new(rows().map(|(tree, ..)| Some(tree)).collect::<UInt32Array>())),
             ("class", Arc::new(rows().map(|(_, class, ..)| Some(class)).collect::<UInt32Array>())),
             ("node", Arc::new(rows().map(|(_, _, id, _)| Some(id)).collect::<UInt32Array>())),
             ("feature", numbers(|node| node.feature)),
-            ("threshold", Arc::new(splits().map(|node| node.map(|node| node.threshold)).collect::<Float32Array>())),
+            ("threshold", Arc::new(numeric.collect::<Float32Array>())),
             (
                 "default_left",
                 Arc::new(splits().map(|node| node.map(|node| node.default_left)).collect::<BooleanArray>()),
@@ -39,7 +43,13 @@ impl XgboostModel {
             ("value", Arc::new(rows().map(|(.., node)| Some(node.value)).collect::<Float32Array>())),
             ("cover", Arc::new(rows().map(|(.., node)| Some(node.cover)).collect::<Float32Array>())),
         ];
-        let table = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?;
+        let categorical = || rows().map(|(.., node)| node.categories.as_deref());
+        if categorical().any(|categories| categories.is_some()) {
+            let lists = categorical().map(|categories| Some(categories?.as_slice().iter().copied().map(Some)));
+            columns.push(("categories", Arc::new(ListArray::from_iter_primitive::<UInt32Type, _, _>(lists))));
+        }
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let table = RecordBatch::try_from_iter_with_nullable(columns)?;
         let Shape { scale_pos_weight, huber_slope, tweedie_variance_power, num_classes } = self.objective.shape();
         let mut scalars = Map::new();
         scalars.insert("objective".to_owned(), json!(self.objective.name()));
@@ -84,10 +94,19 @@ impl TryFrom<Parameters> for XgboostModel {
         if required.iter().any(|column| column.null_count() > 0) {
             return Err(Error::storage("the model's table of nodes holds NULL where it must not; it is damaged"));
         }
-        let of_splits: [&dyn Array; 5] = [feature, right, threshold, gain, default_left];
+        let lists = match parameters.table.column_by_name("categories") {
+            Some(_) => Some(parameters.column::<ListArray>("categories")?),
+            None => None,
+        };
+        let of_splits: [&dyn Array; 4] = [feature, right, gain, default_left];
         let node = |row: usize| {
             let is_leaf = left.is_null(row);
-            if of_splits.iter().any(|column| column.is_null(row) != is_leaf) || (!is_leaf && left.value(row) == 0) {
+            let categories = lists.filter(|lists| lists.is_valid(row)).map(|lists| categories(&lists.value(row)));
+            let num_conditions = u8::from(threshold.is_valid(row)) + u8::from(categories.is_some());
+            if of_splits.iter().any(|column| column.is_null(row) != is_leaf)
+                || num_conditions != u8::from(!is_leaf)
+                || (!is_leaf && left.value(row) == 0)
+            {
                 return Err(Error::storage("a node of the model is neither a split nor a leaf; it is damaged"));
             }
             let leaf = Node::leaf(value.value(row), cover.value(row));
@@ -96,7 +115,8 @@ impl TryFrom<Parameters> for XgboostModel {
             } else {
                 Node {
                     feature: feature.value(row),
-                    threshold: threshold.value(row),
+                    threshold: if categories.is_some() { 0.0 } else { threshold.value(row) },
+                    categories: categories.transpose()?.map(Arc::new),
                     default_left: default_left.value(row),
                     left: left.value(row),
                     right: right.value(row),
@@ -126,5 +146,13 @@ impl TryFrom<Parameters> for XgboostModel {
         let feature_names = parameters.scalar("feature_names")?;
         let stopped_early = parameters.scalar("stopped_early")?;
         Self::try_new(objective, base_scores, trees, (num_features, feature_names), stopped_early)
+    }
+}
+
+/// The categories of a split.
+fn categories(list: &dyn Array) -> Result<Categories> {
+    match list.as_any().downcast_ref::<UInt32Array>() {
+        Some(list) if list.null_count() == 0 => Categories::try_new(list.values().to_vec()),
+        _ => Err(Error::storage("the categories of a split of the model are no numbers; it is damaged")),
     }
 }

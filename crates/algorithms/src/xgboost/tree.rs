@@ -1,14 +1,20 @@
 //! A regression tree.
 
+use std::sync::Arc;
+
 use datafusion_ml_core::{Error, Result};
 
+use super::categories::Categories;
+
 /// A node of a tree: a split, or a leaf.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// The feature that decides; 0 of a leaf.
     pub(super) feature: u32,
-    /// Rows below it go left; 0 of a leaf.
+    /// Rows below it go left; 0 of a leaf, and of a categorical split.
     pub(super) threshold: f32,
+    /// Of a categorical split, those that go right.
+    pub(super) categories: Option<Arc<Categories>>,
     /// Whether missing values go left.
     pub(super) default_left: bool,
     /// The left child; 0 (the root, which is nobody's child) marks a leaf.
@@ -26,7 +32,17 @@ pub(super) struct Node {
 impl Node {
     /// A leaf.
     pub(super) fn leaf(value: f32, cover: f32) -> Self {
-        Self { feature: 0, threshold: 0.0, default_left: false, left: 0, right: 0, value, gain: 0.0, cover }
+        Self {
+            feature: 0,
+            threshold: 0.0,
+            categories: None,
+            default_left: false,
+            left: 0,
+            right: 0,
+            value,
+            gain: 0.0,
+            cover,
+        }
     }
 
     /// Whether it is a leaf.
@@ -37,7 +53,11 @@ impl Node {
 
     /// The child for a value of the feature; NaN is missing.
     pub(super) fn child(&self, value: f32) -> u32 {
-        let is_left = if value.is_nan() { self.default_left } else { value < self.threshold };
+        let is_left = match &self.categories {
+            _ if value.is_nan() => self.default_left,
+            Some(categories) => !categories.contains(value),
+            None => value < self.threshold,
+        };
         if is_left { self.left } else { self.right }
     }
 }

@@ -1,9 +1,10 @@
 //! From trees to a program of planes.
 
 use super::cutter::{Cutter, MAX_THRESHOLDS};
-use super::simd::{InstructionSet, Plane};
+use super::simd::{CodeSet, InstructionSet, Plane};
 use super::walk::Walk;
 use super::{Forest, MAX_DEPTH};
+use crate::xgboost::categories::Categories;
 use crate::xgboost::tree::{Node, Tree};
 
 /// The conditions of an ensemble and where its trees find them.
@@ -11,6 +12,8 @@ use crate::xgboost::tree::{Node, Tree};
 pub(super) struct Program {
     /// The conditions on the codes of each cutter. Their planes follow one another in this order.
     pub(super) conditions: Vec<Conditions>,
+    /// The conditions of categorical splits. Their planes follow those of the others.
+    pub(super) categorical: Vec<CategoricalCondition>,
     pub(super) num_planes: usize,
     /// The planes of all trees' inner nodes, level by level from the root, each level from left to right; as distances
     /// in bytes from the first plane. Below a leaf that is higher than others there is any plane.
@@ -24,6 +27,16 @@ pub(super) struct Conditions {
     pub(super) missing_right: Vec<u8>,
     /// Those that hold for missing values, ascending.
     pub(super) missing_left: Vec<u8>,
+}
+
+/// The condition that a value is none of some categories: whether it has reached an even number of their bounds.
+#[derive(Debug)]
+pub(super) struct CategoricalCondition {
+    /// The cutters that have bounds among their thresholds, each with a set of codes: the condition holds where an odd
+    /// number of the sets have the row's code.
+    pub(super) sets: Vec<(usize, CodeSet)>,
+    /// Whether it holds for missing values.
+    pub(super) missing_left: bool,
 }
 
 /// What is to be done for one tree.
@@ -93,7 +106,10 @@ impl Atlas {
     fn new<'a>(num_features: usize, trees: impl Iterator<Item = &'a Tree>) -> Self {
         let mut thresholds = vec![Vec::new(); num_features];
         for node in trees.flat_map(Tree::nodes).filter(|node| !node.is_leaf()) {
-            thresholds[node.feature as usize].push(node.threshold);
+            match &node.categories {
+                Some(categories) => thresholds[node.feature as usize].extend(categories.bounds()),
+                None => thresholds[node.feature as usize].push(node.threshold),
+            }
         }
         let (mut cutters, mut first_cutters) = (Vec::new(), Vec::with_capacity(num_features));
         for (feature, thresholds) in thresholds.iter_mut().enumerate() {
@@ -106,20 +122,44 @@ impl Atlas {
         Self { cutters, first_cutters, thresholds }
     }
 
-    /// The cutter of a node's condition, and the code below which the condition holds.
-    fn locate(&self, node: &Node) -> (usize, u8) {
-        let feature = node.feature as usize;
-        let rank = self.thresholds[feature].partition_point(|threshold| *threshold < node.threshold);
+    /// The cutter of a feature's threshold, and the least code of the values that have reached it.
+    fn locate(&self, feature: u32, threshold: f32) -> (usize, u8) {
+        let feature = feature as usize;
+        let rank = self.thresholds[feature].partition_point(|lower| *lower < threshold);
         (self.first_cutters[feature] + rank / MAX_THRESHOLDS, (rank % MAX_THRESHOLDS) as u8 + 1)
+    }
+
+    /// The condition of a categorical split.
+    fn categorical_condition(&self, feature: u32, categories: &Categories, missing_left: bool) -> CategoricalCondition {
+        let mut sets: Vec<(usize, CodeSet)> = Vec::new();
+        for bound in categories.bounds() {
+            let (cutter, level) = self.locate(feature, bound);
+            if sets.last().is_none_or(|(last, _)| *last != cutter) {
+                // The first set begins with all codes: no bound reached makes an even number.
+                sets.push((cutter, if sets.is_empty() { CodeSet::all() } else { CodeSet::none() }));
+            }
+            if let Some((_, set)) = sets.last_mut() {
+                set.toggle_from(level);
+            }
+        }
+        CategoricalCondition { sets, missing_left }
     }
 
     /// The conditions of all trees and the planes of their nodes; `is_left` says of which nodes missing values go left.
     fn program<'a>(&self, trees: impl Iterator<Item = &'a Tree> + Clone, is_left: impl Fn(&Node) -> bool) -> Program {
         let mut conditions: Vec<Conditions> = self.cutters.iter().map(|_| Conditions::default()).collect();
+        let mut categorical = Vec::new();
         for node in trees.clone().flat_map(Tree::nodes).filter(|node| !node.is_leaf()) {
-            let (cutter, level) = self.locate(node);
-            conditions[cutter].levels(is_left(node)).push(level);
+            match &node.categories {
+                Some(categories) => categorical.push((node.feature, &**categories, is_left(node))),
+                None => {
+                    let (cutter, level) = self.locate(node.feature, node.threshold);
+                    conditions[cutter].levels(is_left(node)).push(level);
+                }
+            }
         }
+        categorical.sort_unstable();
+        categorical.dedup();
         let mut first_planes = Vec::with_capacity(conditions.len());
         let mut num_planes = 0;
         for conditions in &mut conditions {
@@ -131,10 +171,16 @@ impl Atlas {
             }
         }
         let plane = |node: &Node| {
-            let (cutter, level) = self.locate(node);
-            let Conditions { missing_right, missing_left } = &conditions[cutter];
-            let (before, levels) = if is_left(node) { (missing_right.len(), missing_left) } else { (0, missing_right) };
-            let index = first_planes[cutter] + before + levels.partition_point(|of_plane| *of_plane < level);
+            let index = if let Some(categories) = &node.categories {
+                let condition = (node.feature, &**categories, is_left(node));
+                num_planes + categorical.partition_point(|of_plane| *of_plane < condition)
+            } else {
+                let (cutter, level) = self.locate(node.feature, node.threshold);
+                let Conditions { missing_right, missing_left } = &conditions[cutter];
+                let (before, levels) =
+                    if is_left(node) { (missing_right.len(), missing_left) } else { (0, missing_right) };
+                first_planes[cutter] + before + levels.partition_point(|of_plane| *of_plane < level)
+            };
             (index * size_of::<Plane>()) as u32
         };
         let mut nodes = Vec::new();
@@ -148,7 +194,12 @@ impl Atlas {
             });
         }
         // One plane at least: nodes below leaves refer to the first.
-        Program { conditions, num_planes: num_planes.max(1), nodes }
+        let num_planes = (num_planes + categorical.len()).max(1);
+        let categorical = categorical
+            .into_iter()
+            .map(|(feature, categories, missing_left)| self.categorical_condition(feature, categories, missing_left));
+        let categorical = categorical.collect();
+        Program { conditions, categorical, num_planes, nodes }
     }
 }
 

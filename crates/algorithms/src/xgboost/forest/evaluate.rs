@@ -2,7 +2,7 @@
 
 use datafusion_ml_core::{FeatureColumn, Features};
 
-use super::compile::{Conditions, Program, StepTree, num_nodes};
+use super::compile::{CategoricalCondition, Conditions, Program, StepTree, num_nodes};
 use super::simd::{Codes, Line, Plane, Simd, Sums};
 use super::{BLOCK, Forest, MAX_DEPTH};
 
@@ -91,6 +91,10 @@ pub(super) unsafe fn evaluate<S: Simd>(
             // SAFETY: as the caller promises.
             unsafe { set_planes::<S>(conditions, codes, missing, planes) };
         }
+        for (condition, plane) in program.categorical.iter().zip(rest) {
+            // SAFETY: as the caller promises.
+            unsafe { set_categorical_plane::<S>(condition, codes, missing, plane) };
+        }
         for (sums, base) in sums.iter_mut().zip(base) {
             sums.0.fill(*base);
         }
@@ -165,6 +169,32 @@ unsafe fn set_planes<S: Simd>(conditions: &Conditions, codes: &Codes, missing: &
                     S::store(S::or(digits.below(*level), missing), plane, part);
                 }
             }
+        }
+    }
+}
+
+/// Sets the plane of a condition on categories.
+///
+/// # Safety
+///
+/// As of [`evaluate`].
+#[inline(always)]
+unsafe fn set_categorical_plane<S: Simd>(
+    condition: &CategoricalCondition,
+    codes: &[Codes],
+    missing: &[Plane],
+    plane: &mut Plane,
+) {
+    for part in 0..S::PARTS {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (mut rows, mut is_missing) = (S::none(), S::none());
+            for (cutter, set) in &condition.sets {
+                rows = S::xor(rows, S::among(&codes[*cutter], set, part));
+                is_missing = S::load(&missing[*cutter], part);
+            }
+            rows = if condition.missing_left { S::or(rows, is_missing) } else { S::and_not(rows, is_missing) };
+            S::store(rows, plane, part);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! For a block of 512 rows,
 //!
 //! 1. every value becomes a code: how many of the model's thresholds of that feature it has reached ([`cutter`]);
-//! 2. every distinct condition `feature < threshold` of the whole ensemble becomes a plane: one bit per row;
+//! 2. every distinct condition `feature < threshold` of the whole ensemble becomes a plane: one bit per row. So does every
+//!    categorical one: the bounds of the categories are thresholds too, and a set of codes tells where it holds;
 //! 3. in every tree, the planes of a level are reduced pairwise, from below, by the decisions above them, until one
 //!    plane per level says which way each row goes there: one ternary operation per node decides 512 rows;
 //! 4. the decisions of a row, read across the planes, are the number of its leaf, and the leaf is added to its margin.

@@ -1,11 +1,14 @@
 //! Every instruction set gives the margins of a walk from node to node, to the bit.
 
+use std::sync::Arc;
+
 use datafusion_ml_core::{FeatureColumn, Features};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Forest, InstructionSet};
+use crate::xgboost::categories::Categories;
 use crate::xgboost::tree::{Node, Tree};
 
 /// Values that are likely to be treated wrongly; thresholds are drawn from them too.
@@ -35,6 +38,8 @@ enum Values {
     Grid(i32),
     /// Any value, the logarithm of its size being uniform.
     Skewed,
+    /// Whole numbers from -1 to so many, or a little more; most splits are categorical.
+    Categories(i32),
 }
 
 impl Values {
@@ -42,8 +47,22 @@ impl Values {
         match self {
             Self::Special => *SPECIAL.choose(rng).unwrap(),
             Self::Grid(points) => rng.random_range(0..points) as f32 / 8.0 - 3.0,
+            Self::Categories(count) => rng.random_range(-1..=count) as f32 + [0.0, 0.0, 0.0, 0.5].choose(rng).unwrap(),
             Self::Skewed => rng.random_range(-30.0f32..30.0).exp() * if rng.random() { 1.0 } else { -1.0 },
         }
+    }
+
+    /// The categories of a split, if it is categorical.
+    fn draw_categories(self, rng: &mut ChaCha8Rng) -> Option<Arc<Categories>> {
+        let Self::Categories(count) = self else { return None };
+        let drawn = match rng.random_range(0..5) {
+            0 => return None,
+            1 => vec![rng.random_range(0..count as u32)],
+            2 => (0..count as u32).skip(rng.random_range(0..count as usize)).collect(),
+            3 => vec![0, 16_777_215],
+            _ => (0..count as u32).filter(|category| *category == 1 || rng.random()).collect(),
+        };
+        Some(Arc::new(Categories::try_new(drawn).unwrap()))
     }
 }
 
@@ -57,10 +76,11 @@ fn tree(rng: &mut ChaCha8Rng, (depth, stop): (usize, f64), values: Values, num_f
             continue;
         }
         let child = nodes.len();
-        nodes.extend([Node::leaf(0.0, 1.0); 2]);
+        nodes.extend([Node::leaf(0.0, 1.0), Node::leaf(0.0, 1.0)]);
         nodes[index] = Node {
             feature: rng.random_range(0..num_features),
             threshold: values.draw(rng),
+            categories: values.draw_categories(rng),
             default_left: rng.random(),
             left: child as u32,
             right: child as u32 + 1,
@@ -102,12 +122,15 @@ fn check(trees: &[Tree], columns: Vec<FeatureColumn>, num_rows: usize, num_outpu
 #[test]
 fn random_ensembles_are_evaluated_as_they_are_walked() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    for round in 0..120 {
-        let values = match round % 5 {
+    for round in 0..160 {
+        let values = match round % 8 {
             0 => Values::Special,
             1 => Values::Grid(4),
             2 => Values::Grid(50),
             3 => Values::Grid(3000),
+            4 => Values::Categories(3),
+            5 => Values::Categories(100),
+            6 => Values::Categories(700),
             _ => Values::Skewed,
         };
         let (depth, stop) = (round % 15, [0.0, 0.1, 0.3][round % 3]);

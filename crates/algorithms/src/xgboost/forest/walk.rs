@@ -1,6 +1,9 @@
 //! Trees too deep for planes: eight rows walk from node to node in lock-step.
 
+use std::sync::Arc;
+
 use super::BLOCK;
+use crate::xgboost::categories::Categories;
 use crate::xgboost::tree::{Node, Tree};
 
 /// Rows that walk together, hiding each other's memory latency.
@@ -12,6 +15,8 @@ const DEEPEST: usize = 16;
 #[derive(Debug)]
 pub(super) struct Walk {
     steps: Vec<Step>,
+    /// Of each step that is a categorical split, the categories that go right; empty if no step is.
+    categories: Vec<Option<Arc<Categories>>>,
     depth: usize,
 }
 
@@ -34,15 +39,34 @@ impl Walk {
             default_left: node.default_left,
             children: if node.is_leaf() { [index as u32; 2] } else { [node.right, node.left] },
         };
-        Self { steps: tree.nodes().iter().enumerate().map(step).collect(), depth: tree.depth() }
+        let is_categorical = tree.nodes().iter().any(|node| node.categories.is_some());
+        let categories = tree.nodes().iter().filter(|_| is_categorical).map(|node| node.categories.clone()).collect();
+        Self { steps: tree.nodes().iter().enumerate().map(step).collect(), categories, depth: tree.depth() }
     }
 
     /// The leaf of every row of a block, `values[feature * BLOCK + row]` being its features.
     pub(super) fn leaves(&self, values: &[f32]) -> [f32; BLOCK] {
+        if self.categories.is_empty() {
+            self.leaves_by(values, |node, value| value < self.steps[node as usize].threshold_or_leaf)
+        } else {
+            self.leaves_by(values, |node, value| match &self.categories[node as usize] {
+                Some(categories) => !(value.is_nan() || categories.contains(value)),
+                None => value < self.steps[node as usize].threshold_or_leaf,
+            })
+        }
+    }
+
+    /// The leaves, `is_left` telling which present values go left at a node; for NaN it is false.
+    fn leaves_by(&self, values: &[f32], is_left: impl Fn(u32, f32) -> bool) -> [f32; BLOCK] {
+        let next = |node: u32, row: usize| {
+            let step = &self.steps[node as usize];
+            let value = values[step.feature as usize * BLOCK + row];
+            step.children[usize::from(is_left(node, value) | (value.is_nan() & step.default_left))]
+        };
         let mut leaves = [0.0; BLOCK];
         for (group, leaves) in leaves.chunks_exact_mut(LANES).enumerate() {
             let first = group * LANES;
-            let nodes = if self.depth <= DEEPEST { self.in_step(values, first) } else { self.alone(values, first) };
+            let nodes = if self.depth <= DEEPEST { self.in_step(next, first) } else { alone(next, first) };
             for (leaf, node) in leaves.iter_mut().zip(nodes) {
                 *leaf = self.steps[node as usize].threshold_or_leaf;
             }
@@ -50,37 +74,28 @@ impl Walk {
         leaves
     }
 
-    /// The leaves of rows that take every step together.
-    fn in_step(&self, values: &[f32], first: usize) -> [u32; LANES] {
+    /// The nodes where rows end that take every step together.
+    fn in_step(&self, next: impl Fn(u32, usize) -> u32, first: usize) -> [u32; LANES] {
         let mut nodes = [0; LANES];
         for _ in 0..self.depth {
             for (lane, node) in nodes.iter_mut().enumerate() {
-                *node = self.steps[*node as usize].next(values, first + lane);
+                *node = next(*node, first + lane);
             }
         }
         nodes
     }
-
-    /// The leaves of rows that walk one after the other.
-    fn alone(&self, values: &[f32], first: usize) -> [u32; LANES] {
-        std::array::from_fn(|lane| {
-            let mut node = 0;
-            loop {
-                let next = self.steps[node as usize].next(values, first + lane);
-                if next == node {
-                    return node;
-                }
-                node = next;
-            }
-        })
-    }
 }
 
-impl Step {
-    #[inline(always)]
-    fn next(&self, values: &[f32], row: usize) -> u32 {
-        let value = values[self.feature as usize * BLOCK + row];
-        let is_left = (value < self.threshold_or_leaf) | (value.is_nan() & self.default_left);
-        self.children[usize::from(is_left)]
-    }
+/// The nodes where rows end that walk one after the other.
+fn alone(next: impl Fn(u32, usize) -> u32, first: usize) -> [u32; LANES] {
+    std::array::from_fn(|lane| {
+        let mut node = 0;
+        loop {
+            let child = next(node, first + lane);
+            if child == node {
+                return node;
+            }
+            node = child;
+        }
+    })
 }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use datafusion_ml_core::Features;
 
-use super::{BLOCK, Codes, Line, Plane, Simd, Sums, push_bytes, push_words};
+use super::{BLOCK, CodeSet, Codes, Line, Plane, Simd, Sums, push_bytes, push_words};
 use crate::xgboost::forest::Forest;
 use crate::xgboost::forest::cutter::{Buckets, Cutter, Search};
 use crate::xgboost::forest::evaluate::{Scratch, evaluate as evaluate_with};
@@ -73,6 +73,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn or_and(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
         unsafe { _mm256_or_si256(a, _mm256_and_si256(b, c)) }
     }
@@ -102,6 +107,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn below(codes: &Codes, level: u8, part: usize) -> __m256i {
         unsafe { below(codes, level, part) }
+    }
+
+    #[inline(always)]
+    unsafe fn among(codes: &Codes, set: &CodeSet, part: usize) -> __m256i {
+        unsafe { among(codes, set, part) }
     }
 
     #[inline(always)]
@@ -249,6 +259,25 @@ fn below(codes: &Codes, level: u8, part: usize) -> __m256i {
     for (rows, codes) in rows.iter_mut().zip(&codes.0.as_chunks::<32>().0[part * 8..]) {
         let codes = load_bytes(codes);
         *rows = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(codes, highest), codes));
+    }
+    words(rows)
+}
+
+/// See [`Simd::among`].
+#[inline]
+#[target_feature(enable = "avx2")]
+fn among(codes: &Codes, set: &CodeSet, part: usize) -> __m256i {
+    let [a, b, c, d] = set.0.map(u64::cast_signed);
+    let (lower, upper) = (_mm256_setr_epi64x(a, b, a, b), _mm256_setr_epi64x(c, d, c, d));
+    // Bit `n % 8` in byte `n`.
+    let powers = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+    let mut rows = [0; 8];
+    for (rows, codes) in rows.iter_mut().zip(&codes.0.as_chunks::<32>().0[part * 8..]) {
+        let codes = load_bytes(codes);
+        let byte = _mm256_and_si256(_mm256_srli_epi16::<3>(codes), _mm256_set1_epi8(15));
+        let bytes = _mm256_blendv_epi8(_mm256_shuffle_epi8(lower, byte), _mm256_shuffle_epi8(upper, byte), codes);
+        let bit = _mm256_shuffle_epi8(powers, _mm256_and_si256(codes, _mm256_set1_epi8(7)));
+        *rows = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit));
     }
     words(rows)
 }

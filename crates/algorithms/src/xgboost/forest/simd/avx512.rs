@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use datafusion_ml_core::Features;
 
-use super::{BLOCK, Codes, Line, Plane, Simd, Sums, push_bytes, push_words};
+use super::{BLOCK, CodeSet, Codes, Line, Plane, Simd, Sums, push_bytes, push_words};
 use crate::xgboost::forest::Forest;
 use crate::xgboost::forest::cutter::{Buckets, Bytes, Cutter, Search};
 use crate::xgboost::forest::evaluate::{Scratch, evaluate as evaluate_with};
@@ -80,6 +80,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn or_and(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
         unsafe { _mm512_ternarylogic_epi64::<0b1111_1000>(a, b, c) }
     }
@@ -109,6 +114,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn below(codes: &Codes, level: u8, _: usize) -> __m512i {
         unsafe { Self::load(&below(codes, level), 0) }
+    }
+
+    #[inline(always)]
+    unsafe fn among(codes: &Codes, set: &CodeSet, _: usize) -> __m512i {
+        unsafe { Self::load(&among(codes, set), 0) }
     }
 
     #[inline(always)]
@@ -339,6 +349,23 @@ fn below(codes: &Codes, level: u8) -> Plane {
     let mut plane = Plane([0; BLOCK / 64]);
     for (bits, codes) in plane.0.iter_mut().zip(codes.0.as_chunks::<64>().0) {
         *bits = _mm512_cmplt_epu8_mask(load_codes(codes), _mm512_set1_epi8(level.cast_signed()));
+    }
+    plane
+}
+
+/// See [`Simd::among`].
+#[inline]
+#[target_feature(enable = "avx512vbmi,gfni")]
+fn among(codes: &Codes, set: &CodeSet) -> Plane {
+    let [a, b, c, d] = set.0.map(u64::cast_signed);
+    // Permutations look at the lowest six bits: half of the bytes twice, or eight powers of two eight times.
+    let set = _mm512_setr_epi64(a, b, c, d, a, b, c, d);
+    let powers = _mm512_set1_epi64(0x8040_2010_0804_0201_u64.cast_signed());
+    let mut plane = Plane([0; BLOCK / 64]);
+    for (rows, codes) in plane.0.iter_mut().zip(codes.0.as_chunks::<64>().0) {
+        let codes = load_codes(codes);
+        let byte = _mm512_permutexvar_epi8(_mm512_srli_epi16::<3>(codes), set);
+        *rows = _mm512_test_epi8_mask(byte, _mm512_permutexvar_epi8(codes, powers));
     }
     plane
 }

@@ -22,6 +22,30 @@ pub(super) struct Plane(pub(super) [u64; BLOCK / 64]);
 #[repr(C, align(64))]
 pub(super) struct Codes(pub(super) [u8; BLOCK]);
 
+/// A set of codes: bit `code % 64` of word `code / 64`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+pub(super) struct CodeSet([u64; 4]);
+
+impl CodeSet {
+    /// No code.
+    pub(super) fn none() -> Self {
+        Self([0; 4])
+    }
+
+    /// Every code.
+    pub(super) fn all() -> Self {
+        Self([u64::MAX; 4])
+    }
+
+    /// Takes out the codes from `level` on that are in it, and puts in those that are not.
+    pub(super) fn toggle_from(&mut self, level: u8) {
+        let word = usize::from(level / 64);
+        self.0[word] ^= u64::MAX << (level % 64);
+        self.0[word + 1..].iter_mut().for_each(|word| *word = !*word);
+    }
+}
+
 /// A sum per row of a block, in an order of the instruction set's own ([`Simd::position`]).
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -65,6 +89,9 @@ pub(super) trait Simd {
     /// `a | b`.
     unsafe fn or(a: Self::Bits, b: Self::Bits) -> Self::Bits;
 
+    /// `a ^ b`.
+    unsafe fn xor(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+
     /// `a | (b & c)`.
     unsafe fn or_and(a: Self::Bits, b: Self::Bits, c: Self::Bits) -> Self::Bits;
 
@@ -82,6 +109,9 @@ pub(super) trait Simd {
 
     /// The rows of a part whose code is below `level`.
     unsafe fn below(codes: &Codes, level: u8, part: usize) -> Self::Bits;
+
+    /// The rows of a part whose code is in a set.
+    unsafe fn among(codes: &Codes, set: &CodeSet, part: usize) -> Self::Bits;
 
     /// The bits of the codes of a part, from the lowest to the highest.
     unsafe fn bits(codes: &Codes, part: usize) -> [Self::Bits; 8];

@@ -1,6 +1,6 @@
 //! Plain Rust over 64-bit words, for the compiler to vectorise.
 
-use super::{BLOCK, Codes, Line, Plane, Simd, Sums};
+use super::{BLOCK, CodeSet, Codes, Line, Plane, Simd, Sums};
 use crate::xgboost::forest::cutter::{Cutter, Search};
 
 /// No instructions in particular.
@@ -78,6 +78,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn xor(a: Words, b: Words) -> Words {
+        zip(a, b, |a, b| a ^ b)
+    }
+
+    #[inline(always)]
     unsafe fn or_and(a: Words, b: Words, c: Words) -> Words {
         zip(a, zip(b, c, |b, c| b & c), |a, b| a | b)
     }
@@ -144,6 +149,15 @@ impl Simd for Portable {
         std::array::from_fn(|word| {
             let codes = codes.as_chunks::<64>().0[word].iter().enumerate();
             codes.fold(0, |bits, (row, code)| bits | (u64::from(*code < level) << row))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn among(codes: &Codes, set: &CodeSet, part: usize) -> Words {
+        let codes = &codes.0.as_chunks::<{ 64 * WORDS }>().0[part];
+        std::array::from_fn(|word| {
+            let codes = codes.as_chunks::<64>().0[word].iter().enumerate();
+            codes.fold(0, |bits, (row, code)| bits | (set.0[usize::from(code / 64)] >> (code % 64) & 1) << row)
         })
     }
 
