@@ -149,3 +149,48 @@ fn too_few_distinct_rows_say_how_many_there_are() {
     let error = fit(&[vec![1.0, 2.0]], 10, 1, &[("k", "1"), ("feature_dim", "3")]).unwrap_err();
     assert!(error.message().contains("there are 1 encoded features"), "{error}");
 }
+
+#[test]
+fn contributions_are_those_of_all_coalitions_and_sum_to_the_squared_distance() {
+    let columns = clouds(400);
+    let model = fit(&columns, 100, 1, &[("k", "4")]).unwrap();
+    let given: Vec<Vec<f64>> = columns.iter().map(|column| column[..30].to_vec()).collect();
+    let features = Features::from_f64(given.clone()).unwrap();
+    let contributions = model.contributions(&features).unwrap();
+    let Prediction::Clusters { clusters, squared_distances } = model.predict(&features).unwrap() else {
+        panic!("not of clusters");
+    };
+    for row in 0..30 {
+        let centroid = &model.centroids()[2 * clusters[row] as usize..][..2];
+        // The mean squared distance to the centroid with only some of the row's features known.
+        let worth = |known: [bool; 2]| {
+            let of_feature = |feature: usize| {
+                let square = |x: &f64| (x - centroid[feature]).powi(2);
+                match known[feature] {
+                    true => square(&given[feature][row]),
+                    false => columns[feature].iter().map(square).sum::<f64>() / 400.0,
+                }
+            };
+            of_feature(0) + of_feature(1)
+        };
+        let [none, first, second, both] = [[false; 2], [true, false], [false, true], [true; 2]].map(worth);
+        let expected = [(first - none + both - second) / 2.0, (second - none + both - first) / 2.0];
+        let values = &contributions.values[2 * row..][..2];
+        assert!(values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{values:?} not {expected:?}");
+        assert!((contributions.base_of(row, 0) - none).abs() < 1e-12);
+        assert!((none + values.iter().sum::<f64>() - squared_distances[row]).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_model_that_does_not_know_the_spread_of_its_features_predicts_but_does_not_explain() {
+    let columns = clouds(100);
+    let model = fit(&columns, 100, 1, &[("k", "2")]).unwrap();
+    let mut parameters = model.parameters().unwrap();
+    parameters.table = parameters.table.project(&[0, 1, 2]).unwrap();
+    let older = KMeansModel::try_from(parameters.clone()).unwrap();
+    let features = Features::from_f64(columns).unwrap();
+    assert_eq!(older.predict(&features).unwrap(), model.predict(&features).unwrap());
+    assert!(older.contributions(&features).unwrap_err().message().contains("train it again"));
+    assert_eq!(older.parameters().unwrap(), parameters);
+}

@@ -237,12 +237,20 @@ pub struct Contributions {
     pub num_outputs: usize,
     /// The number of features.
     pub num_features: usize,
-    /// The expected value of each output.
+    /// The expected value of each output; or of each row and output, `base[row * num_outputs + output]`, where it
+    /// differs from row to row, as between clusters. See [`Self::base_of`].
     pub base: Vec<f64>,
     /// `values[(row * num_outputs + output) * num_features + feature]`, in the space of [`RawOutputs`].
     pub values: Vec<f64>,
     /// The root of the mean squared standard error of `values`, where they are sampled; `None` where they are exact.
     pub sampling_error: Option<f64>,
+}
+
+impl Contributions {
+    /// What the contributions to an output of a row are counted from.
+    pub fn base_of(&self, row: usize, output: usize) -> f64 {
+        self.base[(row * self.num_outputs + output) % self.base.len()]
+    }
 }
 
 /// All that a model learned: one table and a few scalars.

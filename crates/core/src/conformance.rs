@@ -81,7 +81,7 @@ pub fn check(algorithm: &dyn Algorithm, options: &[(&str, &str)]) {
         suite.same_model_on_any_number_of_threads();
         suite.loaded_model_predicts_the_same();
         suite.probabilities_sum_to_one();
-        suite.contributions_sum_to_the_prediction();
+        suite.contributions_sum_to_the_raw_outputs();
         suite.cancelling_is_heeded();
         suite.a_deadline_in_the_past_is_heeded();
         suite.odd_data_gives_an_answer_or_an_error();
@@ -213,39 +213,30 @@ impl Suite<'_> {
         }
     }
 
-    /// The raw output of a regression is the prediction, of two classes the log-odds; of more classes it is the logarithm
-    /// of the probability, but for a number that is the same for all classes of a row.
-    fn contributions_sum_to_the_prediction(&self) {
+    /// They sum to the raw outputs, those of several classes up to a number that is the same for all classes of a row.
+    fn contributions_sum_to_the_raw_outputs(&self) {
         let (data, model) = self.fitted();
         for block in data.blocks().flatten() {
-            let (Ok(contributions), Ok(prediction)) =
-                (model.contributions(&block.features), model.predict(&block.features))
+            let (Ok(contributions), Ok(raw)) = (model.contributions(&block.features), model.raw(&block.features))
             else {
                 return;
             };
-            let raw: Vec<f64> = match prediction {
-                Prediction::Values(values) => values,
-                Prediction::Probabilities { num_classes: 2, values } => {
-                    values.chunks_exact(2).map(|p| (p[1] / p[0]).ln()).collect()
-                }
-                Prediction::Probabilities { values, .. } => values.iter().map(|p| p.ln()).collect(),
-                _ => return,
-            };
             let outputs = contributions.num_outputs;
-            let sums: Vec<f64> = contributions
-                .values
-                .chunks_exact(contributions.num_features.max(1))
-                .enumerate()
-                .map(|(index, values)| contributions.base[index % outputs] + values.iter().sum::<f64>())
+            let values = contributions.values.chunks_exact(contributions.num_features.max(1)).enumerate();
+            let sums: Vec<f64> = values
+                .map(|(index, values)| {
+                    contributions.base_of(index / outputs, index % outputs) + values.iter().sum::<f64>()
+                })
                 .collect();
-            if sums.len() != raw.len() {
+            if sums.len() != raw.values.len() || outputs != raw.num_outputs {
                 self.broken("contributions have the outputs of the prediction", &outputs);
             }
-            for (sums, raw) in sums.chunks_exact(outputs).zip(raw.chunks_exact(outputs)) {
+            for (sums, raw) in sums.chunks_exact(outputs).zip(raw.values.chunks_exact(outputs)) {
                 let common = if outputs == 1 { 0.0 } else { raw[0] - sums[0] };
                 for (sum, raw) in sums.iter().zip(raw) {
                     let sum = sum + common;
-                    if raw.abs() < 20.0 && (sum - raw).abs() > 1e-4 * (1.0 + raw.abs()) {
+                    // Beyond this, probabilities are rounded to 0 and 1.
+                    if raw.abs() < 20.0 && (sum - raw).abs() > 1e-6 * (1.0 + raw.abs()) {
                         let found = format!("{sum} instead of {raw}");
                         self.broken("base and contributions sum to the raw prediction", &found);
                     }

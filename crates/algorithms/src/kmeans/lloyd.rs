@@ -4,9 +4,10 @@ use datafusion_ml_core::{Error, FitContext, FitRequest, Options, Result, Trainin
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::model::KMeansModel;
+use super::model::{KMeansModel, Spread};
 use super::sample::{SAMPLE_ROWS, Sample, compare, farthest};
 use super::step::Step;
+use crate::passes::{Moments, over_blocks};
 
 /// The starts of `local_lloyd_num_trials 'auto'`.
 const AUTO_TRIALS: u64 = 5;
@@ -63,7 +64,10 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
     }
     let mut order: Vec<&[f64]> = centroids.chunks_exact(width).collect();
     order.sort_unstable_by(|a, b| compare(a, b));
-    Ok(KMeansModel::new(data.feature_names().to_vec(), order.concat(), stopped_early))
+    let mut moments = Moments::new(width);
+    over_blocks(data, context, 1 + width, |_, block| Moments::of_block(block), |block| moments.merge(&block))?;
+    let spread = Spread { variances: moments.variance(), means: moments.mean };
+    Ok(KMeansModel::new(data.feature_names().to_vec(), order.concat(), spread, stopped_early))
 }
 
 /// The best centroids of several starts, and whether the time was up before all were tried.
