@@ -20,7 +20,7 @@ fn tree(splits: usize, features: u32, rng: &mut ChaCha8Rng) -> Tree {
             default_left: rng.random(),
             left,
             right: left + 1,
-            ..nodes[leaf]
+            ..nodes[leaf].clone()
         };
         let share: f32 = if rng.random_ratio(1, 8) { 0.0 } else { rng.random() };
         let cover = nodes[leaf].cover;
