@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Fixtures of scikit-learn for crates/algorithms/tests/linear_learner.rs and kmeans.rs.
+"""Fixtures of scikit-learn for crates/algorithms/tests/linear_learner.rs, kmeans.rs and mlp.rs.
 
-    sklearn_fixtures.py     writes crates/algorithms/tests/fixtures/linear_learner and kmeans
+    sklearn_fixtures.py     writes crates/algorithms/tests/fixtures/linear_learner, kmeans and mlp
 
 Coefficients are those of features standardised to zero mean and unit variance, written in the units of the features.
 Needs scikit-learn 1.8 or later, numpy, pandas and pyarrow.
@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +98,33 @@ def kmeans():
         write("kmeans", name, {"columns": x.T.tolist(), "cases": cases})
 
 
+def mlp():
+    """The RMSE or log loss on every fourth row of what is learned from the others, the mean of five seeds."""
+    for name in ["abalone_rings", "banknote_class", "abalone_sex"]:
+        fixture = json.loads((FIXTURES / f"linear_learner/{name}.json").read_text())
+        x, y = np.array(fixture["columns"]).T, np.array(fixture["target"])
+        is_test = np.arange(len(y)) % 4 == 0
+        is_regression = fixture["task"] == "regression"
+
+        def loss(estimator):
+            model = estimator.fit(x[~is_test], y[~is_test])
+            if is_regression:
+                return root_mean_squared_error(y[is_test], model.predict(x[is_test]))
+            return log_loss(y[is_test], model.predict_proba(x[is_test]))
+
+        def network(seed):
+            kind = MLPRegressor if is_regression else MLPClassifier
+            layers = {"hidden_layer_sizes": (128, 64), "early_stopping": True, "n_iter_no_change": 20, "max_iter": 1000}
+            return make_pipeline(StandardScaler(), kind(random_state=seed, **layers))
+
+        boosting = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+        write("mlp", name, {
+            "mlp": np.mean([loss(network(seed)) for seed in range(5)]),
+            "hist_gradient_boosting": np.mean([loss(boosting(random_state=seed)) for seed in range(5)]),
+        })
+
+
 if __name__ == "__main__":
     linear_learner()
     kmeans()
+    mlp()

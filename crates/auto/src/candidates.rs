@@ -45,7 +45,8 @@ impl Candidate {
             options.push(("num_round", rounds.max(1).to_string()));
         }
         if let ("mlp", Some(rounds)) = (self.algorithm, rounds) {
-            options.push(("stop_after", rounds.max(1).to_string()));
+            options.push(("epochs", rounds.max(1).to_string()));
+            options.push(("early_stopping_rounds", "0".to_owned()));
         }
         options
     }

@@ -3,7 +3,7 @@
 use super::inputs::Inputs;
 use super::kernels::Dropout;
 use super::loss::Loss;
-use super::network::{Matrix, Network, multiply};
+use super::network::{Matrix, Network, multiply, num_weights};
 use super::random::bits;
 
 /// The work of one shard of a batch: room for what its rows become in every layer, and for the sum of their gradients.
@@ -67,8 +67,8 @@ impl Shard {
     }
 
     /// The bytes that a shard takes.
-    pub(super) fn memory(network: &Network, rows: usize) -> usize {
-        4 * (network.len() + rows * (3 * network.widths.iter().sum::<usize>() + 1))
+    pub(super) fn memory(widths: &[usize], rows: usize) -> usize {
+        4 * (num_weights(widths) + rows * (3 * widths.iter().sum::<usize>() + 1))
     }
 
     /// The gradient of the sum of the losses of some rows, times `factor`. `key` tells apart the draws of dropout.
@@ -139,7 +139,8 @@ mod tests {
             let target: Vec<f32> = (0..40).map(|row| (row % classes) as f32).collect();
             for hidden in [&[][..], &[5], &[6, 4]] {
                 let prior = vec![0.3; loss.outputs()];
-                let mut network = Network::new(inputs.len(), hidden, &prior, Activation::Silu, 5);
+                let widths = [&[inputs.len()], hidden, &[loss.outputs()]].concat();
+                let mut network = Network::new(widths, &prior, Activation::Silu, 5);
                 // The last layer starts at 0, and would hide the others.
                 let numbers = network.weights.iter_mut().enumerate();
                 numbers.for_each(|(index, weight)| *weight += (uniform(9, index as u64) - 0.5) as f32);
@@ -171,7 +172,7 @@ mod tests {
         let inputs = Inputs::learn(&mut [(0..50).map(f64::from).collect()], 3);
         let (features, target) = (vec![-1.0, 0.5, 1.5], vec![0.0, 1.0, 0.5]);
         let data = Rows { inputs: &inputs, features: &features, target: &target };
-        let mut network = Network::new(inputs.len(), &[12, 9], &[0.1], Activation::Silu, 5);
+        let mut network = Network::new(vec![inputs.len(), 12, 9, 1], &[0.1], Activation::Silu, 5);
         network.weights.iter_mut().enumerate().for_each(|(i, w)| *w += (uniform(9, i as u64) - 0.5) as f32);
         let mut shard = Shard::new(&network, 3);
         let mut loss_at = |network: &Network| {

@@ -1,8 +1,8 @@
 //! From features to the inputs of the first layer.
 //!
 //! A feature is first shifted by its median and divided by its spread. Then it becomes one linear input, cut off at
-//! [`CLIP`] so that outliers do no harm, and, if asked for, one input per quantile bin, which rises from -1 to 1 inside the
-//! bin and is flat outside: the piecewise linear encoding of Gorishniy, Rubachev, Babenko, "On embeddings for numerical
+//! [`CLIP`] so that outliers do no harm, and, if asked for, one input per quantile bin, which rises inside the bin and is
+//! flat outside: the piecewise linear encoding of Gorishniy, Rubachev, Babenko, "On embeddings for numerical
 //! features in tabular deep learning", 2022, section 3.2. All inputs are therefore of one form, a line between two bounds.
 
 use std::ops::Range;
@@ -48,12 +48,14 @@ impl Inputs {
             if factor > 0.0 {
                 let feature = feature as u32;
                 inputs.ramps.push(Ramp { feature, offset: 0.0, slope: 1.0, bound: CLIP });
+                // Together they weigh about as much as the line.
+                let bound = 1.0 / (bins.max(1) as f32).sqrt();
                 let edges = edges(values, bins, |value| scaled(value, center, factor));
                 inputs.ramps.extend(edges.windows(2).map(|edge| Ramp {
                     feature,
                     offset: edge[0] / 2.0 + edge[1] / 2.0,
-                    slope: 2.0 / (edge[1] - edge[0]),
-                    bound: 1.0,
+                    slope: 2.0 * bound / (edge[1] - edge[0]),
+                    bound,
                 }));
             }
         }
@@ -157,11 +159,11 @@ mod tests {
         let inputs = Inputs::learn(&mut [(0..=100).map(f64::from).collect()], 4);
         let spread = 50.0 / 1.349;
         for (value, ramps) in [
-            (0.0, [-1.0, -1.0, -1.0, -1.0]),
-            (25.0, [1.0, -1.0, -1.0, -1.0]),
-            (62.5, [1.0, 1.0, 0.0, -1.0]),
-            (100.0, [1.0; 4]),
-            (200.0, [1.0; 4]),
+            (0.0, [-0.5; 4]),
+            (25.0, [0.5, -0.5, -0.5, -0.5]),
+            (62.5, [0.5, 0.5, 0.0, -0.5]),
+            (100.0, [0.5; 4]),
+            (200.0, [0.5; 4]),
         ] {
             let row = inputs_of(&inputs, value);
             assert!((f64::from(row[0]) - (value - 50.0) / spread).abs() < 1e-3, "{row:?}");

@@ -45,8 +45,7 @@ impl Layer {
 impl Network {
     /// A network with weights such that every layer keeps the scale of its inputs (He et al., "Delving deep into
     /// rectifiers", 2015), and a last layer that gives `biases` whatever the inputs.
-    pub(super) fn new(inputs: usize, hidden: &[usize], biases: &[f32], activation: Activation, seed: u64) -> Self {
-        let widths = [&[inputs], hidden, &[biases.len()]].concat();
+    pub(super) fn new(widths: Vec<usize>, biases: &[f32], activation: Activation, seed: u64) -> Self {
         let mut network = Self { widths, activation, weights: Vec::new() };
         for layer in network.layers() {
             let bound = (6.0 / layer.inputs.max(1) as f64).sqrt();
@@ -76,7 +75,7 @@ impl Network {
 
     /// How many numbers [`Self::weights`] has to have.
     pub(super) fn len(&self) -> usize {
-        self.widths.windows(2).map(|widths| (widths[0] + 1) * widths[1]).sum()
+        num_weights(&self.widths)
     }
 
     /// The number of outputs.
@@ -98,6 +97,11 @@ impl Network {
         }
         values
     }
+}
+
+/// The number of weights and biases between layers of so many units.
+pub(super) fn num_weights(widths: &[usize]) -> usize {
+    widths.windows(2).map(|widths| (widths[0] + 1) * widths[1]).sum()
 }
 
 /// A matrix that lies row by row, or one that is its transpose.

@@ -7,6 +7,9 @@ use super::kernels::Activation;
 /// A hidden layer may have this many units.
 const MAX_UNITS: usize = 65_536;
 
+/// Numeric features are not encoded by more inputs than this, unless asked for.
+const MAX_RAMPS: usize = 256;
+
 /// There may be this many hidden layers.
 const MAX_LAYERS: usize = 32;
 
@@ -30,22 +33,14 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         &["learning_rate_init"],
         OptionKind::Float(1e-8, 10.0),
         Some("0.002"),
-        "The highest learning rate of the schedule.",
+        "How far a step moves weights, about; in the first epoch it rises to this.",
     ),
     OptionSpec::new(
         "epochs",
         &["max_iter"],
         OptionKind::Integer(1, 100_000),
-        Some("60"),
-        "The most passes over the rows, over which the learning rate rises and falls.",
-    ),
-    OptionSpec::new(
-        "stop_after",
-        &[],
-        OptionKind::Integer(1, 100_000),
-        None,
-        "Ends after so many epochs of the schedule, with no row held out: to learn anew, from all rows, for as long as \
-         early stopping found best.",
+        Some("100"),
+        "The most passes over the rows; what is learned in the first epochs does not depend on how many follow.",
     ),
     OptionSpec::new(
         "early_stopping_rounds",
@@ -73,7 +68,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "dropout",
         &["dropout_prob"],
         OptionKind::Float(0.0, 0.95),
-        Some("0.1"),
+        Some("0.2"),
         "The share of the hidden units that each step leaves out.",
     ),
     OptionSpec::new(
@@ -98,10 +93,7 @@ pub(super) struct Settings {
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) learning_rate: f64,
-    /// The length of the schedule.
     pub(super) epochs: usize,
-    /// The epochs to run, if no row is to be held out.
-    pub(super) stop_after: Option<usize>,
     /// How many epochs without improvement end training, if rows are held out.
     pub(super) patience: Option<usize>,
     batch_rows: Option<usize>,
@@ -115,14 +107,12 @@ impl Settings {
     /// Reads the options.
     pub(super) fn try_new(options: &Options, context: &dyn FitContext) -> Result<Self> {
         let integer = |name| -> Result<usize> { Ok(options.integer(name)? as usize) };
-        let stop_after = if options.contains("stop_after") { Some(integer("stop_after")?) } else { None };
-        let patience = Some(integer("early_stopping_rounds")?).filter(|rounds| *rounds > 0 && stop_after.is_none());
+        let patience = Some(integer("early_stopping_rounds")?).filter(|rounds| *rounds > 0);
         Ok(Self {
             hidden: hidden_layers(options.text("hidden_layers")?)?,
             activation: Activation::named(options.text("activation")?).unwrap_or(Activation::Silu),
             learning_rate: options.float("learning_rate")?,
             epochs: integer("epochs")?,
-            stop_after,
             patience,
             batch_rows: auto_or(options, "mini_batch_size", 1..=1_000_000)?,
             weight_decay: options.float("weight_decay")?,
@@ -138,9 +128,10 @@ impl Settings {
         self.batch_rows.unwrap_or_else(|| power_near_root().clamp(32, 512)).min(rows.max(1))
     }
 
-    /// How many bins each of so many features has.
-    pub(super) fn bins(&self, features: usize) -> usize {
-        self.bins.unwrap_or_else(|| (256 / features.max(1)).min(16))
+    /// How many bins each of so many features has: up to 16, fewer of few rows or of many features.
+    pub(super) fn bins(&self, features: usize, rows: usize) -> usize {
+        let by_rows = rows.isqrt() / 10;
+        self.bins.unwrap_or_else(|| (MAX_RAMPS / features.max(1)).min(by_rows).min(16))
     }
 }
 
@@ -220,9 +211,9 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_to_stop_after_turns_early_stopping_off() {
-        assert_eq!(settings(&[]).unwrap().patience, Some(20));
-        assert_eq!(settings(&[("stop_after", "7")]).unwrap().patience, None);
-        assert_eq!(settings(&[("patience", "0")]).unwrap().patience, None);
+    fn bins_are_few_where_rows_are_few_or_features_many() {
+        let settings = settings(&[]).unwrap();
+        let bins = [(4, 100), (4, 2_500), (4, 1_000_000), (30, 1_000_000), (500, 1_000_000)];
+        assert_eq!(bins.map(|(features, rows)| settings.bins(features, rows)), [1, 5, 16, 8, 0]);
     }
 }

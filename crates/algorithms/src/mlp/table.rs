@@ -22,12 +22,16 @@ pub(super) struct Survey {
 }
 
 impl Survey {
+    /// The bytes that a sample takes, and as many for the growth of its vectors.
+    pub(super) fn memory(data: &dyn TrainingData) -> usize {
+        2 * 8 * data.feature_names().len().saturating_mul(data.num_rows().min(SAMPLE_ROWS))
+    }
+
     /// One pass.
     pub(super) fn read(data: &dyn TrainingData, loss: Loss, seed: u64, context: &dyn FitContext) -> Result<Self> {
         let features = data.feature_names().len();
         let share = SAMPLE_ROWS as f64 / data.num_rows().max(1) as f64;
-        // Twice: for the vectors' growth.
-        context.reserve(2 * 8 * features.saturating_mul(data.num_rows().min(SAMPLE_ROWS)))?;
+        context.reserve(Self::memory(data))?;
         let mut sample = vec![Vec::new(); features];
         let mut counts = vec![0.0; loss.outputs().max(2)];
         let (mut seen, mut mean, mut squares) = (0usize, 0.0, 0.0);

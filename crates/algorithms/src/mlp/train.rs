@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::kernels::AdamW;
 use super::loss::Loss;
 use super::model::MlpModel;
-use super::network::Network;
+use super::network::{Network, num_weights};
 use super::random::{bits, uniform};
 use super::settings::Settings;
 use super::table::{Survey, Table};
@@ -40,8 +40,8 @@ const BACKGROUND_ROWS: usize = 32;
 /// A network may have this many weights.
 const MAX_WEIGHTS: usize = 50_000_000;
 
-/// The share of the schedule in which the learning rate rises.
-const WARM_UP: f64 = 0.05;
+/// Weights are averaged over about the last so many epochs.
+const AVERAGED_EPOCHS: f64 = 3.0;
 
 /// Multiplications between questions to the context: a tenth of a second or less.
 const STEPS_BETWEEN_CHECKS: usize = 1_000_000_000;
@@ -53,17 +53,19 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
         return Err(Error::data("there are no rows to learn from; check the query's filters"));
     }
     let Survey { mut sample, target, prior } = Survey::read(data, loss, settings.seed, context)?;
-    let inputs = Inputs::learn(&mut sample, settings.bins(data.feature_names().len()));
+    let background = background(&sample, settings.seed);
+    let inputs = Inputs::learn(&mut sample, settings.bins(data.feature_names().len(), data.num_rows()));
     drop(sample);
-    let network = Network::new(inputs.len(), &settings.hidden, &prior, settings.activation, settings.seed);
-    if network.len() > MAX_WEIGHTS {
+    context.release(Survey::memory(data));
+    let widths = [&[inputs.len()], settings.hidden.as_slice(), &[loss.outputs()]].concat();
+    let num_weights = num_weights(&widths);
+    if num_weights > MAX_WEIGHTS {
         return Err(Error::data(format!(
-            "{} inputs and {} outputs are too much for hidden layers of {:?} units ({} weights); leave out columns with many \
-             categories, or make hidden_layers smaller",
+            "{} inputs and {} outputs are too much for hidden layers of {:?} units ({num_weights} weights); leave out columns \
+             with many categories, or make hidden_layers smaller",
             inputs.len(),
-            network.outputs(),
+            loss.outputs(),
             settings.hidden,
-            network.len()
         )));
     }
     let table = Table::read(data, &inputs, target, context)?;
@@ -76,24 +78,27 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
     let batch_rows = settings.batch_rows(order.len());
     let shards = (batch_rows / SHARD_ROWS).clamp(1, SHARDS);
     context.reserve(
-        5 * 4 * network.len()
-            + shards * Shard::memory(&network, batch_rows.div_ceil(shards))
+        6 * 4 * num_weights
+            + shards * Shard::memory(&widths, batch_rows.div_ceil(shards))
             + 4 * (table.target.len() + held_out.0.target.len()),
     )?;
-    let mut fit = Fit { loss, settings: &settings, context, training: table.rows(&inputs), held_out };
+    let network = Network::new(widths, &prior, settings.activation, settings.seed);
+    let fit = Fit { loss, settings: &settings, context, training: table.rows(&inputs), held_out };
     let steps = 3 * batch_rows.saturating_mul(network.len()) / NANOSECOND;
     let threads = if shards == 1 || steps < 2 * parallel::SERIAL { 1 } else { context.threads() };
     let trained = parallel::on_threads(threads, || fit.run(network, order, (batch_rows, shards)))?;
-    let background = background(&table.features, inputs.num_features(), settings.seed);
     Ok(MlpModel::new(request.task, data.feature_names().to_vec(), (inputs, background), target, trained))
 }
 
-/// Some rows, one of each of as many equal stretches.
-fn background(features: &[f32], width: usize, seed: u64) -> Vec<f32> {
-    let rows = features.len() / width.max(1);
+/// Some rows of a sample, one of each of as many equal stretches.
+fn background(sample: &[Vec<f64>], seed: u64) -> Vec<Vec<f64>> {
+    let rows = sample.first().map_or(0, Vec::len);
     let count = rows.min(BACKGROUND_ROWS);
-    let place = |index: usize| (index as f64 + uniform(bits(seed, 0), index as u64)) / count as f64 * rows as f64;
-    (0..count).flat_map(|index| &features[(place(index) as usize).min(rows - 1) * width..][..width]).copied().collect()
+    let places: Vec<usize> = (0..count)
+        .map(|index| (index as f64 + uniform(bits(seed, 0), index as u64)) / count as f64 * rows as f64)
+        .map(|place| (place as usize).min(rows - 1))
+        .collect();
+    sample.iter().map(|column| places.iter().map(|place| column[*place]).collect()).collect()
 }
 
 /// Multiplications in a nanosecond, about.
@@ -143,12 +148,12 @@ enum Epoch {
 }
 
 impl Fit<'_> {
-    fn run(&mut self, network: Network, mut order: Vec<u32>, batch: (usize, usize)) -> Result<Trained> {
+    fn run(&self, network: Network, mut order: Vec<u32>, batch: (usize, usize)) -> Result<Trained> {
         let settings = self.settings;
         let validates = !self.held_out.1.is_empty();
         let mut learner = Learner::new(network, batch);
         let (mut best, mut least): (Option<(Network, usize)>, f64) = (None, f64::INFINITY);
-        let last = settings.stop_after.unwrap_or(settings.epochs);
+        let last = settings.epochs;
         let name = self.loss.metric().name();
         let (of_training, of_validation) = (format!("train:{name}"), format!("validation:{name}"));
         let (mut epochs, mut stopped_early) = (0, false);
@@ -162,10 +167,10 @@ impl Fit<'_> {
             epochs += 1;
             let mut metrics = vec![(of_training.as_str(), training)];
             if validates {
-                let validation = self.validate(&learner.network)?;
+                let validation = self.validate(&learner.averaged)?;
                 metrics.push((&of_validation, validation));
                 if validation < least {
-                    (best, least) = (Some((learner.network.clone(), epochs)), validation);
+                    (best, least) = (Some((learner.averaged.clone(), epochs)), validation);
                 }
             }
             self.context.record(epochs, &metrics);
@@ -176,7 +181,7 @@ impl Fit<'_> {
                 break;
             }
         }
-        let (network, epochs) = best.unwrap_or((learner.network, epochs.max(1)));
+        let (network, epochs) = best.unwrap_or((learner.averaged, epochs.max(1)));
         if network.weights.iter().any(|weight| !weight.is_finite()) {
             return Err(Error::invalid(format!(
                 "training with LEARNING_RATE '{}' diverged; lower it",
@@ -200,8 +205,9 @@ impl Fit<'_> {
                 }
             }
             let batch = &order[step * order.len() / steps..(step + 1) * order.len() / steps];
-            let done = (epoch as f64 + step as f64 / steps as f64) / settings.epochs as f64;
-            sum += learner.step(self, batch, settings.learning_rate * schedule(done));
+            let warm_up = if epoch == 0 { (step + 1) as f64 / steps as f64 } else { 1.0 };
+            sum += learner.step(self, batch, settings.learning_rate * warm_up);
+            learner.average(AVERAGED_EPOCHS * steps as f64);
         }
         Ok(Epoch::Complete(sum / order.len() as f64))
     }
@@ -220,20 +226,11 @@ impl Fit<'_> {
     }
 }
 
-/// The learning rate at a point of the schedule, from 0 to 1, as a share of the highest: it rises in a line, then falls as a
-/// cosine (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, equation 5), to stay at a
-/// hundredth.
-fn schedule(done: f64) -> f64 {
-    if done < WARM_UP {
-        return (done + 0.01) / (WARM_UP + 0.01);
-    }
-    let left = ((done - WARM_UP) / (1.0 - WARM_UP)).min(1.0);
-    0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * left).cos())
-}
-
 /// A network that is being moved.
 struct Learner {
     network: Network,
+    /// The running mean of the network's weights, which is what is kept.
+    averaged: Network,
     batch_rows: usize,
     shards: Vec<Shard>,
     /// Running means of the gradient and of its square.
@@ -251,8 +248,16 @@ impl Learner {
             mean: vec![0.0; network.len()],
             square: vec![0.0; network.len()],
             steps: 0,
+            averaged: network.clone(),
             network,
         }
+    }
+
+    /// Takes the weights into their mean over about so many steps; over a tenth of the steps, while they are few.
+    fn average(&mut self, steps: f64) {
+        let share = (1.0 / steps).max(10.0 / (10.0 + self.steps as f64)) as f32;
+        let weights = self.averaged.weights.iter_mut().zip(&self.network.weights);
+        weights.for_each(|(mean, weight)| *mean += share * (weight - *mean));
     }
 
     /// Learns from a batch; gives the sum of its losses before.
