@@ -130,8 +130,9 @@ def run_peer(engine, task, work, seconds):
         for column in x.columns:
             if x[column].dtype == object or str(x[column].dtype) in ("string", "str"):
                 levels = sorted(set(x[column].dropna()))
-                x[column] = pd.Categorical(x[column], levels)
-                x_test[column] = pd.Categorical(x_test[column], levels)
+                codes_of = {value: code for code, value in enumerate(levels)}
+                x[column] = pd.Categorical(x[column].map(codes_of), range(len(levels)))
+                x_test[column] = pd.Categorical(x_test[column].map(codes_of), range(len(levels)))
         if engine == "xgboost":
             import xgboost
             kind = xgboost.XGBRegressor if problem == "regression" else xgboost.XGBClassifier

@@ -14,7 +14,7 @@ use crate::ensemble::{ENSEMBLE, EnsembleModel, Member};
 use crate::objective::smooth_loss;
 use crate::report::{Decision, notes};
 use crate::rows::{RawRows, StreamedRows};
-use crate::search::{Found, Search};
+use crate::search::{DONE, Found, Search};
 use crate::selection::{normalize, select, weighted};
 use crate::trial::{Fit, FitScope, run_all};
 
@@ -24,8 +24,6 @@ const WORTHWHILE: f64 = 0.002;
 const CELLS_OF_COPIES: usize = 1_000_000;
 /// With so many seeds.
 const COPIES: u64 = 3;
-/// The share of the remaining time that the final fits may be expected to take.
-const FINAL_SHARE: f64 = 0.8;
 
 /// What the model is made of.
 pub(crate) struct Choice {
@@ -54,9 +52,8 @@ impl Search<'_> {
         let ran_out = self.is_over();
         let mut choice = self.choose()?;
         if let Some(runtime) = self.spec.max_runtime {
-            let left = (self.started + runtime).saturating_duration_since(Instant::now());
-            let sampled = folds.len() as f64 / self.rows.num_rows().max(1) as f64;
-            self.fit_into(&mut choice, left.mul_f64(FINAL_SHARE), sampled);
+            let left = (self.started + runtime.mul_f64(DONE)).saturating_duration_since(Instant::now());
+            self.fit_into(&mut choice, left, folds.len());
         }
         self.context.progress(0.95, "fitting on all rows", None);
         let (members, encoder) = self.fit_members(&choice, raw, folds, is_sampled)?;
@@ -106,7 +103,7 @@ impl Search<'_> {
         let task = self.spec.task;
         let folds: Vec<u8> = (0..self.division.held_out).collect();
         let ranking = self.ranking()?;
-        let copies = if self.rows.num_rows() * self.num_columns() <= CELLS_OF_COPIES { COPIES } else { 1 };
+        let copies = self.copies();
         let Some(&(best, _)) = ranking.first() else {
             // Too few rows to validate on: the first candidate that can be fitted at all.
             let members = vec![(0, 1.0)];
@@ -139,16 +136,13 @@ impl Search<'_> {
     }
 
     /// Leaves members out until the final fits, as far as one can tell, take no longer than `left`.
-    fn fit_into(&self, choice: &mut Choice, left: Duration, sampled: f64) {
-        let folds = f64::from(self.division.folds);
-        let side_by_side = self.context.threads().min(2) as f64;
+    fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) {
         let seconds = |choice: &Choice| -> f64 {
             let of_member = |(number, _): &(usize, f64)| {
-                let entry = &self.entries[*number];
-                let copies = if entry.candidate.is_random() { choice.copies as f64 } else { 1.0 };
-                entry.seconds / entry.fits.max(1) as f64 * folds / (folds - 1.0) * sampled * copies
+                let copies = if self.entries[*number].candidate.is_random() { choice.copies } else { 1 };
+                self.final_seconds(*number, raw_rows) * copies as f64 / self.copies() as f64
             };
-            choice.members.iter().map(of_member).sum::<f64>() / if choice.copies > 1 { side_by_side } else { 1.0 }
+            choice.members.iter().map(of_member).sum()
         };
         while seconds(choice) > left.as_secs_f64() {
             if choice.copies > 1 {
@@ -160,6 +154,21 @@ impl Search<'_> {
                 break;
             }
         }
+    }
+
+    /// How many seconds a candidate's final fits can be expected to take, with all their seeds and threads.
+    pub(crate) fn final_seconds(&self, number: usize, raw_rows: usize) -> f64 {
+        let entry = &self.entries[number];
+        let folds = f64::from(self.division.folds);
+        let more_rows = folds / (folds - 1.0) * raw_rows as f64 / self.rows.num_rows().max(1) as f64;
+        let copies = self.copies();
+        let side_by_side = if copies > 1 { self.context.threads() as f64 } else { 1.0 };
+        entry.seconds / entry.fits.max(1) as f64 * more_rows * copies as f64 / side_by_side
+    }
+
+    /// The fits of each random member.
+    fn copies(&self) -> u64 {
+        if self.rows.num_rows() * self.num_columns() <= CELLS_OF_COPIES { COPIES } else { 1 }
     }
 
     /// The members, each with the number of its candidate, and the encoder that serves them all.
@@ -188,7 +197,7 @@ impl Search<'_> {
         };
         let widths: Vec<usize> =
             encodings.iter().map(|encoding| self.rows.encoder(*encoding).encoder().feature_names().len()).collect();
-        let deadline = self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(0.95));
+        let deadline = self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(DONE));
         let cells = folds.len().saturating_mul(self.num_columns());
         let results = run_all(
             fits.len(),

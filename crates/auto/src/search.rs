@@ -30,8 +30,13 @@ use crate::trial::{Fit, FitScope, run_all};
 const SEARCH_CELLS: usize = 24_000_000;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
-/// The share of MAX_RUNTIME after which no new fit begins; the rest is for the final fits.
-const SEARCH_SHARE: f64 = 0.62;
+/// The share of MAX_RUNTIME that is kept for the final fits: before anything is known of how long they take, at least,
+/// and at most.
+const RESERVE: [f64; 3] = [0.4, 0.1, 0.5];
+/// The share of MAX_RUNTIME after which the final fits should be done, so that the model can be measured and stored.
+pub(crate) const DONE: f64 = 0.93;
+/// The number of members that the final fits are expected to have.
+const EXPECTED_MEMBERS: f64 = 4.0;
 
 /// What to search.
 #[derive(Debug, Clone)]
@@ -102,6 +107,8 @@ pub(crate) struct Search<'a> {
     pub(crate) started: Instant,
     pub(crate) entries: Vec<Entry>,
     cells: usize,
+    /// The share of MAX_RUNTIME that is kept for the final fits.
+    reserve: f64,
 }
 
 /// How much a candidate is given to prove itself.
@@ -155,8 +162,8 @@ pub fn search(
         }
     };
     let cells = rows.num_rows().saturating_mul(fields.len());
-    let mut search = Search { spec, rows, division, context, started, entries: Vec::new(), cells };
-    search.run()?;
+    let mut search = Search { spec, rows, division, context, started, entries: Vec::new(), cells, reserve: RESERVE[0] };
+    search.run(target.len())?;
     search.finish(raw, &folds, profiles, drawn.is_some())
 }
 
@@ -213,7 +220,7 @@ fn learn_encoders(
 
 impl Search<'_> {
     /// Tries candidates until there have been enough, or time is up.
-    fn run(&mut self) -> Result<()> {
+    fn run(&mut self, raw_rows: usize) -> Result<()> {
         let names: Vec<&str> = self.spec.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let mut waiting = portfolio(&names, self.scale());
         waiting.truncate(self.spec.max_candidates.max(1));
@@ -223,7 +230,9 @@ impl Search<'_> {
         let others = waiting.split_off(1);
         let first = self.enter(waiting);
         self.climb(&first, Rung::Folds(self.division.held_out))?;
+        self.expect(raw_rows)?;
         self.halve(others)?;
+        self.expect(raw_rows)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.context.seed().wrapping_add(1));
         while self.entries.len() < self.spec.max_candidates && !self.is_over() {
             let batch = self.proposals(&mut rng)?;
@@ -231,6 +240,20 @@ impl Search<'_> {
                 break;
             }
             self.halve(batch)?;
+            self.expect(raw_rows)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps as much time for the final fits as those of the best candidates let expect.
+    fn expect(&mut self, raw_rows: usize) -> Result<()> {
+        let Some(runtime) = self.spec.max_runtime else { return Ok(()) };
+        let best = self.ranking()?;
+        let best = &best[..best.len().min(6)];
+        let seconds: f64 = best.iter().map(|(number, _)| self.final_seconds(*number, raw_rows)).sum();
+        if !best.is_empty() {
+            let expected = seconds / best.len() as f64 * EXPECTED_MEMBERS * 1.3;
+            self.reserve = (expected / runtime.as_secs_f64()).clamp(RESERVE[1], RESERVE[2]);
         }
         Ok(())
     }
@@ -241,7 +264,7 @@ impl Search<'_> {
 
     /// When no new fit begins.
     fn search_deadline(&self) -> Option<Instant> {
-        self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(SEARCH_SHARE))
+        self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(DONE - self.reserve))
     }
 
     /// Whether the time to search is up.

@@ -143,6 +143,10 @@ pub(crate) fn postgres_type(data_type: &DataType) -> String {
         | DataType::Decimal128(_, _)
         | DataType::Decimal256(_, _) => "numeric",
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => "varchar",
+        DataType::Date32 | DataType::Date64 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
         DataType::Dictionary(_, values) => return postgres_type(values),
         other => return other.to_string(),
     }

@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::{DatePart, cast, date_part};
-use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampSecondType};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampSecondType};
 use serde::{Deserialize, Serialize};
 
 use super::column::{Scaling, is_text};
@@ -89,24 +89,49 @@ impl Part {
         }
     }
 
-    /// The part of every row, NaN for NULL. `seconds` are timestamps without a time zone.
-    fn of(self, seconds: &ArrayRef) -> Result<Vec<f64>> {
-        let part = match self {
-            Self::Days => {
-                let seconds = seconds.as_primitive::<TimestampSecondType>().iter();
-                return Ok(seconds.map(|seconds| seconds.map_or(f64::NAN, |s| s as f64 / 86_400.0)).collect());
-            }
-            Self::Year => DatePart::Year,
-            Self::Month => DatePart::Month,
-            Self::Day => DatePart::Day,
-            Self::Weekday => DatePart::DayOfWeekMonday0,
-            Self::Yearday => DatePart::DayOfYear,
-            Self::Hour => DatePart::Hour,
-            Self::Minute => DatePart::Minute,
-        };
-        let part = date_part(seconds, part)?;
-        Ok(part.as_primitive::<Int32Type>().iter().map(|part| part.map_or(f64::NAN, f64::from)).collect())
+    /// The part of every row, NaN for NULL.
+    fn of(self, seconds: &PrimitiveArray<TimestampSecondType>) -> Vec<f64> {
+        match self {
+            Self::Days => each(seconds, |seconds| seconds as f64 / 86_400.0),
+            Self::Year => each(seconds, |seconds| civil(seconds).0 as f64),
+            Self::Month => each(seconds, |seconds| civil(seconds).1 as f64),
+            Self::Day => each(seconds, |seconds| civil(seconds).2 as f64),
+            Self::Weekday => each(seconds, |seconds| (days(seconds) + 3).rem_euclid(7) as f64),
+            Self::Yearday => each(seconds, |seconds| {
+                let (year, month, day) = civil(seconds);
+                let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+                let before = (month * 367 - 362) / 12;
+                let shortened = if month <= 2 { 0 } else { 2 - i64::from(is_leap) };
+                (before - shortened + day) as f64
+            }),
+            Self::Hour => each(seconds, |seconds| (seconds.rem_euclid(86_400) / 3600) as f64),
+            Self::Minute => each(seconds, |seconds| (seconds.rem_euclid(3600) / 60) as f64),
+        }
     }
+}
+
+fn each(seconds: &PrimitiveArray<TimestampSecondType>, part: impl Fn(i64) -> f64) -> Vec<f64> {
+    if seconds.null_count() == 0 {
+        return seconds.values().iter().map(|seconds| part(*seconds)).collect();
+    }
+    seconds.iter().map(|seconds| seconds.map_or(f64::NAN, &part)).collect()
+}
+
+/// The day since 1970-01-01 in which a second lies.
+fn days(seconds: i64) -> i64 {
+    seconds.div_euclid(86_400)
+}
+
+/// Year, month and day of month in the proleptic Gregorian calendar (Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", civil_from_days).
+fn civil(seconds: i64) -> (i64, i64, i64) {
+    let day = days(seconds) + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let shifted_month = (5 * day + 2) / 153;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day - (153 * shifted_month + 2) / 5 + 1)
 }
 
 /// Whether values of this type are dates or times.
@@ -131,10 +156,10 @@ pub(crate) fn is_time(data_type: &DataType) -> bool {
 }
 
 /// Any date, time or text as seconds since 1970, UTC; a time of day lies on 1970-01-01.
-fn to_seconds(array: &ArrayRef) -> Result<ArrayRef> {
+fn to_seconds(array: &ArrayRef) -> Result<PrimitiveArray<TimestampSecondType>> {
     let seconds = DataType::Timestamp(TimeUnit::Second, None);
-    Ok(match array.data_type() {
-        DataType::Dictionary(_, values) => to_seconds(&cast(array, values)?)?,
+    let seconds = match array.data_type() {
+        DataType::Dictionary(_, values) => return to_seconds(&cast(array, values)?),
         DataType::Timestamp(unit, Some(_)) => {
             let instants = cast(array, &DataType::Int64)?;
             cast(&cast(&instants, &DataType::Timestamp(*unit, None))?, &seconds)?
@@ -145,14 +170,15 @@ fn to_seconds(array: &ArrayRef) -> Result<ArrayRef> {
         }
         other if is_temporal(other) || is_text(other) || *other == DataType::Null => cast(array, &seconds)?,
         other => return Err(Error::invalid(format!("{other} is no date or time"))),
-    })
+    };
+    Ok(seconds.as_primitive().clone())
 }
 
 impl DatesLearner {
     pub(crate) fn observe(&mut self, array: &ArrayRef) -> Result<()> {
         let seconds = to_seconds(array)?;
         for (part, moments) in Part::ALL.into_iter().zip(&mut self.moments) {
-            part.of(&seconds)?.into_iter().filter(|part| !part.is_nan()).for_each(|part| moments.add(part));
+            part.of(&seconds).into_iter().filter(|part| !part.is_nan()).for_each(|part| moments.add(part));
         }
         Ok(())
     }
@@ -188,7 +214,7 @@ impl Dates {
         for (part, form) in &self.features {
             let values = match last {
                 Some((taken, values)) if taken == *part => values,
-                _ => part.of(&seconds)?,
+                _ => part.of(&seconds),
             };
             let (first, length) = part.circle().unwrap_or((0.0, 1.0));
             let angle = |value: f64| (value - first) * (TAU / length);
@@ -205,5 +231,38 @@ impl Dates {
             last = Some((*part, values));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::compute::{DatePart, date_part};
+    use arrow::datatypes::Int32Type;
+
+    #[test]
+    fn parts_are_those_that_arrow_takes() {
+        let mut instants: Vec<i64> = (-40_000..40_000).map(|n| n * 1_234_567).collect();
+        instants.extend([i64::MIN, i64::MAX]);
+        let seconds = PrimitiveArray::<TimestampSecondType>::from_iter_values(instants);
+        for (part, same) in [
+            (Part::Year, DatePart::Year),
+            (Part::Month, DatePart::Month),
+            (Part::Day, DatePart::Day),
+            (Part::Weekday, DatePart::DayOfWeekMonday0),
+            (Part::Yearday, DatePart::DayOfYear),
+            (Part::Hour, DatePart::Hour),
+            (Part::Minute, DatePart::Minute),
+        ] {
+            let expected = date_part(&seconds, same).unwrap();
+            let expected = expected.as_primitive::<Int32Type>();
+            let wrong = part
+                .of(&seconds)
+                .into_iter()
+                .zip(expected)
+                .position(|(ours, arrows)| arrows.is_some_and(|arrows| ours != f64::from(arrows)));
+            assert_eq!(wrong, None, "{part:?}");
+            assert!(expected.null_count() <= 2);
+        }
     }
 }

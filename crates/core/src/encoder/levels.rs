@@ -175,13 +175,7 @@ impl LevelsLearner {
             out_of_fold.scaling = excluded.map(|excluded| out_of_fold.scaling_without(excluded, num_known)).collect();
         }
         let scaling = out_of_fold.scaling_of(None);
-        let feature = |(index, level)| {
-            let mut feature = out_of_fold.table(level, num_known, None);
-            if let Some(scaling) = scaling.get(index) {
-                feature.scale(*scaling);
-            }
-            feature
-        };
+        let feature = |(index, level)| out_of_fold.table(level, num_known, None, scaling.get(index).copied());
         let features = levels.iter().copied().enumerate().map(feature).collect();
         let categories = Categories::from(kept.into_iter().map(|(name, _, _)| name).collect::<Vec<_>>());
         (Levels { categories, features }, out_of_fold)
@@ -206,7 +200,7 @@ impl OutOfFold {
         weights.push(all - weights.iter().sum::<f64>());
         let all = all.max(1.0);
         let scaling = |level: &Level| {
-            let table = self.table(*level, num_known, excluded);
+            let table = self.table(*level, num_known, excluded, None);
             let values = || table.known.iter().chain([&table.missing, &table.unseen]).map(|value| f64::from(*value));
             let offset = values().zip(&weights).map(|(value, weight)| value * weight).sum::<f64>() / all;
             let square = values().zip(&weights).map(|(value, weight)| weight * (value - offset).powi(2)).sum::<f64>();
@@ -222,9 +216,12 @@ impl OutOfFold {
     }
 
     /// The table of a level by all rows without a fold.
-    fn table(&self, level: Level, num_known: usize, excluded: Option<u8>) -> LevelFeature {
+    fn table(&self, level: Level, num_known: usize, excluded: Option<u8>, scaling: Option<Scaling>) -> LevelFeature {
         let prior = self.prior(excluded);
-        let value = |code, sums: &[f64]| value(level, code, num_known, sums, &prior, 1.0) as f32;
+        let value = |code, sums: &[f64]| {
+            let value = value(level, code, num_known, sums, &prior, 1.0);
+            scaling.map_or(value, |scaling| scaling.bounded(value)) as f32
+        };
         let missing = self.sums_of(num_known, excluded);
         let unseen = value(Code::Unseen, &vec![0.0; self.outputs.count() + 1]);
         LevelFeature {
@@ -316,13 +313,6 @@ fn value(level: Level, code: Code, num_known: usize, sums: &[f64], prior: &[f64]
         (Level::Rank, Code::Missing) => num_known as f64 + 1.0,
         (Level::Count, _) => (sums[0] * scale).ln_1p(),
         (Level::Mean(output), _) => (sums[output + 1] + PRIOR_ROWS * prior[output]) / (sums[0] + PRIOR_ROWS),
-    }
-}
-
-impl LevelFeature {
-    fn scale(&mut self, scaling: Scaling) {
-        let values = self.known.iter_mut().chain([&mut self.missing, &mut self.unseen]);
-        values.for_each(|value| *value = scaling.bounded(f64::from(*value)) as f32);
     }
 }
 

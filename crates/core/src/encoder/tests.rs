@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, Float32Array, Int64Array, StringArray};
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, TimeUnit};
 
 use super::*;
 use crate::Preprocessors;
@@ -117,4 +117,34 @@ fn unfit_columns_and_transformers_are_refused_by_name() {
     assert!(error.contains("column d has type Date32"), "{error}");
 }
 
-use crate::FeatureColumn;
+#[test]
+fn types_are_accepted_within_their_kind() {
+    let timestamp = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let time = DataType::Time64(TimeUnit::Nanosecond);
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let kinds = [
+        vec![DataType::Int8, DataType::Float64, DataType::Decimal128(9, 2)],
+        vec![DataType::Utf8, DataType::Utf8View, dictionary],
+        vec![DataType::Date32, DataType::Date64, timestamp],
+        vec![time, DataType::Time32(TimeUnit::Second)],
+        vec![DataType::Boolean],
+    ];
+    for (i, trained) in kinds.iter().enumerate() {
+        for (j, given) in kinds.iter().enumerate() {
+            for (trained, given) in trained.iter().flat_map(|a| given.iter().map(move |b| (a, b))) {
+                assert_eq!(accepts(trained, given), i == j, "{given} for {trained}");
+            }
+        }
+        assert!(trained.iter().all(|trained| accepts(trained, &DataType::Null)));
+    }
+}
+
+#[test]
+fn a_dictionary_without_values_is_missing_in_every_row() {
+    let encoder = learn(LINEAR, "none").unwrap();
+    let mut given = columns();
+    given[1] =
+        arrow::array::new_null_array(&DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), 4);
+    let features = encoder.encode(4, &given).unwrap();
+    assert_eq!(features.column(2).f64s(0..4, &mut Vec::new()), [1.0; 4], "the most frequent category is imputed");
+}

@@ -38,7 +38,8 @@ pub(super) fn entry(
     let types = types.iter().map(|data_type: &DataType| postgres_type(data_type));
     let parameters = manifest.encoder.column_names().map(str::to_owned).zip(types).collect();
     let mut hyperparameters: Vec<(String, String)> = manifest.options.clone().into_iter().collect();
-    if let Some(objective) = &manifest.objective {
+    // A search strives for its objective; no hyperparameter of the model says so.
+    if let (Some(objective), Auto::Off) = (&manifest.objective, statement.auto()) {
         hyperparameters.push(("objective".to_owned(), objective.clone()));
         hyperparameters.sort();
     }

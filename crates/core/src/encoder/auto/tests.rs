@@ -87,6 +87,14 @@ fn values(features: &Features) -> Vec<Vec<f64>> {
     features.columns().iter().map(|column| column.f64s(0..column.len(), &mut buffer).to_vec()).collect()
 }
 
+/// Bit for bit.
+fn same(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    let bits = |features: &[Vec<f64>]| -> Vec<Vec<u64>> {
+        features.iter().map(|feature| feature.iter().map(|value| value.to_bits()).collect()).collect()
+    };
+    bits(a) == bits(b)
+}
+
 fn predict(encoder: &FoldEncoder, columns: &[ArrayRef]) -> Vec<Vec<f64>> {
     values(&encoder.encoder().encode(columns[0].len(), columns).unwrap())
 }
@@ -155,8 +163,8 @@ fn the_targets_of_an_excluded_fold_change_nothing() {
     }
     for encoding in [TREES, DENSE] {
         let (encoder, changed) = (table.learn(encoding), other.learn(encoding));
-        assert_eq!(table.encode(&encoder, Some(3)), table.encode(&changed, Some(3)));
-        assert_ne!(table.encode(&encoder, Some(2)), table.encode(&changed, Some(2)));
+        assert!(same(&table.encode(&encoder, Some(3)), &table.encode(&changed, Some(3))));
+        assert!(!same(&table.encode(&encoder, Some(2)), &table.encode(&changed, Some(2))));
     }
 }
 
@@ -237,7 +245,7 @@ fn dense_models_get_finite_numbers_of_a_common_scale() {
     let infinite: ArrayRef = Arc::new(Float64Array::from(vec![f64::INFINITY, f64::NEG_INFINITY, f64::NAN]));
     let strange = [vec![infinite], nulls[1..].to_vec()].concat();
     for features in [table.encode(&dense, None), predict(&dense, &nulls), predict(&dense, &strange)] {
-        assert!(features.iter().flatten().all(|value| value.abs() <= STANDARD_LIMIT), "{features:?}");
+        assert!(features.iter().flatten().all(|value| value.abs() <= STANDARD_LIMIT));
     }
 }
 
@@ -302,7 +310,7 @@ fn dates_become_the_parts_that_vary() {
     let texts = text(&[Some("1970-01-01"), Some("1970-01-03 00:00:00"), Some("never"), Some("1969-01-01")]);
     for given in [zoned, nanoseconds, texts, Arc::new(seconds)] {
         let other = predict(&encoder, &[given, Arc::clone(&table.columns[1].1)]);
-        assert_eq!(format!("{other:?}"), format!("{features:?}"));
+        assert!(same(&other, &features));
     }
 }
 
@@ -345,7 +353,7 @@ fn joined_encoders_give_the_features_of_each() {
     let (trees, dense) = (table.learn(TREES).encoder().clone(), table.learn(DENSE).encoder().clone());
     let joined = Encoder::concat(vec![trees.clone(), dense.clone()]).unwrap();
     let encode = |encoder: &Encoder| values(&encoder.encode(200, &table.arrays()).unwrap());
-    assert_eq!(format!("{:?}", encode(&joined)), format!("{:?}", [encode(&trees), encode(&dense)].concat()));
+    assert!(same(&encode(&joined), &[encode(&trees), encode(&dense)].concat()));
     assert_eq!(joined.feature_names(), [trees.feature_names(), dense.feature_names()].concat());
     assert_eq!(joined.column_of_feature(), [trees.column_of_feature(), dense.column_of_feature()].concat());
     assert_eq!(joined.num_columns(), 11);
@@ -389,7 +397,7 @@ fn a_dictionary_is_encoded_as_its_values_are() {
         let packed: Vec<ArrayRef> =
             table.arrays().iter().map(|array| dictionary(array).unwrap_or_else(|_| Arc::clone(array))).collect();
         assert!(packed.iter().filter(|array| array.as_any_dictionary_opt().is_some()).count() >= 8);
-        assert_eq!(format!("{:?}", predict(&encoder, &packed)), format!("{plain:?}"));
+        assert!(same(&predict(&encoder, &packed), &plain));
         let folds = vec![9; 200];
         let unseen_fold = encoder.encode(200, &packed, &folds, None).unwrap();
         assert_eq!(
