@@ -86,7 +86,8 @@ def run_dfml(dfml, task, work, seconds):
         call = f"f_probabilities({arguments})" if problem == "binary" else f"f({arguments})"
         started = time.monotonic()
         out = work / f"{task}.{os.getpid()}.json"
-        sql(f"COPY (SELECT {call} AS p FROM '{work}/{task}.test.parquet') TO '{out}' STORED AS JSON")
+        # One partition keeps the order of the rows.
+        sql(f"SET datafusion.execution.target_partitions = 1; COPY (SELECT {call} AS p FROM '{work}/{task}.test.parquet') TO '{out}' STORED AS JSON")
         scoring = time.monotonic() - started
         rows = [json.loads(line)["p"] for line in out.read_text().splitlines()] if out.is_file() else [
             json.loads(line)["p"] for part in sorted(out.glob("*")) for line in part.read_text().splitlines()]

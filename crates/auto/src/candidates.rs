@@ -18,6 +18,16 @@ pub(crate) struct Candidate {
 pub(crate) struct Scale {
     /// The rows that candidates learn from.
     pub(crate) rows: usize,
+    /// Whether there is too little time to learn in small steps.
+    pub(crate) is_hasty: bool,
+}
+
+impl Scale {
+    /// What learning rates of boosting are multiplied by: small tables are learned in small steps; on large ones, and in a
+    /// hurry, those take too long.
+    fn pace(self) -> f64 {
+        if self.is_hasty || self.rows > 50_000 { 2.0 } else { 1.0 }
+    }
 }
 
 impl Candidate {
@@ -68,8 +78,7 @@ impl Candidate {
 
 /// The portfolio for the algorithms of these names, in the order in which it is tried.
 pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
-    // Small tables are learned in small steps; on large ones those take too long.
-    let eta = |slow: f64| if scale.rows > 50_000 { 2.0 * slow } else { slow };
+    let eta = |slow: f64| slow * scale.pace();
     let all = [
         Candidate::new(
             "xgboost",
@@ -160,11 +169,11 @@ pub(crate) fn propose(
             candidate
         }
         _ => {
-            let fast = if scale.rows > 50_000 { 2.0 } else { 1.0 };
+            let pace = scale.pace();
             Candidate::new(
                 algorithm,
                 &[
-                    ("eta", draw("eta", 0.02 * fast, 0.12 * fast, true)),
+                    ("eta", draw("eta", 0.02 * pace, 0.12 * pace, true)),
                     ("max_depth", draw("max_depth", 2.5, 10.5, false).round()),
                     ("min_child_weight", draw("min_child_weight", 0.5, 30.0, true)),
                     ("subsample", draw("subsample", 0.5, 1.0, false)),
@@ -184,7 +193,7 @@ mod tests {
     use datafusion_ml_core::Options;
     use rand::SeedableRng;
 
-    const SCALE: Scale = Scale { rows: 1_000 };
+    const SCALE: Scale = Scale { rows: 1_000, is_hasty: false };
 
     #[test]
     fn every_candidate_is_one_that_its_algorithm_takes() {

@@ -18,6 +18,8 @@ pub(crate) struct Division {
 const CROSS_VALIDATED_ROWS: usize = 50_000;
 /// Fewer rows than this are dealt to ten folds.
 const FEW_ROWS: usize = 1_000;
+/// Candidates that there should be time for.
+const CANDIDATES: f64 = 8.0;
 
 impl Division {
     /// The division of so many rows: ten folds below 1,000 rows, five below 50,000, beyond that one fifth held out; no more
@@ -25,6 +27,13 @@ impl Division {
     pub(crate) fn of(num_rows: usize) -> Self {
         let folds = if num_rows < FEW_ROWS { 10 } else { 5 }.min(num_rows / 2).max(2) as u8;
         Self { folds, held_out: if num_rows > CROSS_VALIDATED_ROWS { 1 } else { folds } }
+    }
+
+    /// The same with only so many folds held out that half of the time is enough for several candidates, of which a fit
+    /// takes about `seconds`.
+    pub(crate) fn within(self, runtime: f64, seconds: f64) -> Self {
+        let affordable = runtime / 2.0 / (CANDIDATES * seconds.max(1e-6));
+        Self { held_out: self.held_out.min(affordable.clamp(1.0, 255.0) as u8), ..self }
     }
 }
 
@@ -93,5 +102,7 @@ mod tests {
         assert_eq!(of(200), (10, 10));
         assert_eq!(of(5_000), (5, 5));
         assert_eq!(of(1_000_000), (5, 1));
+        let within = |runtime, seconds| Division::of(5_000).within(runtime, seconds).held_out;
+        assert_eq!([within(60.0, 0.1), within(10.0, 0.2), within(10.0, 5.0)], [5, 3, 1]);
     }
 }

@@ -72,8 +72,11 @@ fn validation(search: &Search<'_>, decision: &Decision<'_>) -> String {
     let rows = search.rows.num_rows();
     let of = if decision.is_sampled { format!("a sample of {rows} rows") } else { format!("{rows} rows") };
     match (decision.choice.losses, search.division.held_out) {
-        (None, _) => "none: there are too few rows".to_owned(),
+        (None, _) => "none: there are too few rows, or there was too little time".to_owned(),
         (Some(_), 1) => format!("one of {} folds of {of} held out", search.division.folds),
+        (Some(_), folds) if folds < search.division.folds => {
+            format!("{folds} of {} folds of {of} held out in turn", search.division.folds)
+        }
         (Some(_), folds) => format!("{folds}-fold cross-validation of {of}"),
     }
 }

@@ -28,6 +28,13 @@ use crate::trial::{Fit, FitScope, run_all};
 
 /// Candidates are tried on at most this many cells, drawn by seed; the final fit sees all rows.
 const SEARCH_CELLS: usize = 24_000_000;
+/// With MAX_RUNTIME, on at most so many cells per second of it and output of the model,
+const SEARCH_CELLS_PER_SECOND: f64 = 150_000.0;
+/// but on so many rows at least.
+const MIN_SEARCH_ROWS: usize = 20_000;
+/// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
+/// hundred rounds.
+const SECONDS_PER_CELL: f64 = 2e-6;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
 /// The share of MAX_RUNTIME that is kept for the final fits: before anything is known of how long they take, at least,
@@ -139,8 +146,14 @@ pub fn search(
         context.checkpoint()?;
         target.extend(block?.target);
     }
-    let drawn = draw(target.len(), fields.len() + 1, context.seed());
-    let division = Division::of(drawn.as_ref().map_or(target.len(), |drawn| drawn.count));
+    let outputs = if spec.task == Task::MulticlassClassification { spec.num_classes } else { 1 };
+    let drawn = draw(target.len(), search_rows(spec, fields.len(), outputs), context.seed());
+    let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
+    let mut division = Division::of(num_rows);
+    if let Some(runtime) = spec.max_runtime {
+        let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / context.threads() as f64;
+        division = division.within(runtime.as_secs_f64(), seconds);
+    }
     let folds = deal(&target, spec.task, division.folds, context.seed());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
     if encoders.iter().all(|(_, encoder)| encoder.encoder().feature_names().is_empty()) {
@@ -173,9 +186,17 @@ struct Drawn {
     count: usize,
 }
 
-/// A uniform sample, if there are more cells than candidates are tried on.
-fn draw(num_rows: usize, num_columns: usize, seed: u64) -> Option<Drawn> {
-    let most = (SEARCH_CELLS / num_columns.max(1)).max(1_000);
+/// How many rows candidates are tried on at most.
+fn search_rows(spec: &SearchSpec, num_columns: usize, outputs: usize) -> usize {
+    let cells = match spec.max_runtime {
+        None => SEARCH_CELLS,
+        Some(runtime) => SEARCH_CELLS.min((runtime.as_secs_f64() * SEARCH_CELLS_PER_SECOND) as usize / outputs.max(1)),
+    };
+    (cells / num_columns.max(1)).max(MIN_SEARCH_ROWS)
+}
+
+/// A uniform sample of about `most` rows, if there are more.
+fn draw(num_rows: usize, most: usize, seed: u64) -> Option<Drawn> {
     if num_rows <= most {
         return None;
     }
@@ -230,6 +251,7 @@ impl Search<'_> {
         let others = waiting.split_off(1);
         let first = self.enter(waiting);
         self.climb(&first, Rung::Folds(self.division.held_out))?;
+        self.keep_validated_folds(first[0]);
         self.expect(raw_rows)?;
         self.halve(others)?;
         self.expect(raw_rows)?;
@@ -243,6 +265,15 @@ impl Search<'_> {
             self.expect(raw_rows)?;
         }
         Ok(())
+    }
+
+    /// Validates on the folds for which the first candidate had time, if it had time for one.
+    fn keep_validated_folds(&mut self, number: usize) {
+        let folds = self.entries[number].raw.iter().take_while(|raw| raw.is_some()).count();
+        if folds > 0 && !matches!(self.entries[number].status, TrialStatus::Failed(_)) {
+            self.division.held_out = folds as u8;
+            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
+        }
     }
 
     /// Keeps as much time for the final fits as those of the best candidates let expect.
@@ -259,7 +290,8 @@ impl Search<'_> {
     }
 
     fn scale(&self) -> Scale {
-        Scale { rows: self.rows.num_rows() }
+        let is_hasty = self.spec.max_runtime.is_some() && self.division.held_out < self.division.folds;
+        Scale { rows: self.rows.num_rows(), is_hasty }
     }
 
     /// When no new fit begins.
