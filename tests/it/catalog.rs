@@ -11,6 +11,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use crate::background::COMMIT_OF_FORMAT_2;
 use crate::counting_store::CountingStore;
 use crate::store::{entry, put, root};
 
@@ -211,6 +212,43 @@ async fn a_checkpoint_of_format_1_is_read_and_followed_by_one_of_the_present_for
 }
 
 #[tokio::test]
+async fn a_training_is_in_the_log_and_in_a_checkpoint_until_it_has_ended() {
+    let fixture = Fixture::with_commits(61).await;
+    // As a later version must read it, too.
+    fixture.write(&commit(62), COMMIT_OF_FORMAT_2).await;
+    let name = ModelName::new("public", "m");
+    for number in 62..66 {
+        fixture.commit(number..number + 1).await;
+        let state = fixture.open().refresh().await.unwrap();
+        let training = state.training(&name).unwrap();
+        assert_eq!((training.report.rows_read, &training.failure), (100, &None));
+        assert!(state.training_of_function(&ModelName::new("public", "f_prob")).is_some());
+        assert!(state.model(&name).is_none());
+        assert_eq!((state.models().len(), state.names().len()), (number, number + 1));
+    }
+    let format =
+        async |name: &str| fixture.read(name).await.chars().filter(|c| c.is_numeric()).take(1).collect::<String>();
+    assert_eq!(format(&checkpoint(64)).await, "3");
+    assert_eq!(format(&commit(65)).await, "1");
+    fixture.open().commit(|_| Ok(vec![Action::DropModel(name.clone())])).await.unwrap();
+    fixture.commit(66..128).await;
+    let state = fixture.open().refresh().await.unwrap();
+    assert_eq!((state.version(), state.trainings().len()), (129, 0));
+    assert_eq!(format(&checkpoint(128)).await, "2", "earlier versions read what has no trainings");
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_format_3_is_read() {
+    let fixture = Fixture::with_commits(0).await;
+    let commit: serde_json::Value = serde_json::from_str(COMMIT_OF_FORMAT_2).unwrap();
+    let header = serde_json::json!({ "format_version": 3, "trainings": [commit["actions"][0]["put_training"]] });
+    fixture.write(&checkpoint(7), &format!("{header}\n[]\n")).await;
+    let state = fixture.open().refresh().await.unwrap();
+    let training = state.training(&ModelName::new("public", "m")).unwrap();
+    assert_eq!((state.version(), training.id), (7, 1));
+}
+
+#[tokio::test]
 async fn a_damaged_entry_is_refused_when_it_is_used() {
     let fixture = Fixture::with_commits(64).await;
     let intact = fixture.read(&checkpoint(64)).await;
@@ -245,10 +283,10 @@ async fn a_damaged_checkpoint_is_refused_at_once() {
         assert_eq!(refused.kind(), ErrorKind::Storage);
         assert!(refused.message().contains(reason) && refused.message().contains(&checkpoint(64)), "{refused}");
     }
-    fixture.write(&checkpoint(64), "{\"format_version\":3}\nsomething new").await;
+    fixture.write(&checkpoint(64), "{\"format_version\":4}\nsomething new").await;
     let refused = fixture.refusal().await;
     assert_eq!(refused.kind(), ErrorKind::Incompatible);
-    assert!(refused.message().contains("has format 3") && refused.message().contains("formats up to 2"), "{refused}");
+    assert!(refused.message().contains("has format 4") && refused.message().contains("formats up to 3"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! What a user can do with datafusion-ml, tested from the outside.
 
 mod architecture;
+mod background;
 mod catalog;
 mod counting_store;
+mod gate;
 mod golden;
 mod lifecycle;
 mod s3;

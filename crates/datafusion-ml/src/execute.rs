@@ -14,11 +14,12 @@ use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Statement as SqlStatement};
 use datafusion_ml_core::options::nearest;
 
+use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::invalid;
 use crate::resolve::{deregister, resolve, resolve_all};
 use crate::session::MlSession;
-use crate::show::{show, show_all};
+use crate::show::{show, show_all, show_training};
 use crate::sql::{DropModel, ShowModel, Statement};
 
 /// Runs a statement.
@@ -50,12 +51,16 @@ fn lists_functions(statement: &DFStatement) -> bool {
 }
 
 async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFrame> {
-    let state = session.shared.catalog.refresh().await?;
     let batch = match statement {
-        ShowModel::All => show_all(&state)?,
+        ShowModel::All => show_all(&*session.shared.catalog.refresh().await?)?,
         ShowModel::Named(name) => {
             let name = model_name(session, &name)?;
-            show(state.model(&name).ok_or_else(|| no_such_model(&state, &name))?.entry()?)?
+            let (state, training) = find_training(session, |state| state.training(&name)).await?;
+            match (state.model(&name), &training) {
+                (Some(model), training) => show(model.entry()?, training.as_ref())?,
+                (None, Some(training)) => show_training(training)?,
+                (None, None) => return Err(no_such_model(&state, &name)),
+            }
         }
     };
     answer(session, batch)
@@ -63,21 +68,24 @@ async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFra
 
 async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFrame> {
     let name = model_name(session, &statement.name)?;
-    let mut dropped = None;
-    session
-        .shared
-        .catalog
-        .commit(|state| {
-            dropped = state.model(&name).map(|model| model.key().clone());
-            match &dropped {
-                Some(_) => Ok(vec![Action::DropModel(name.clone())]),
-                None if statement.if_exists => Ok(Vec::new()),
-                None => Err(no_such_model(state, &name)),
-            }
-        })
-        .await?;
-    if let Some(key) = dropped {
+    let (mut model, mut training) = (None, None);
+    let shared = &session.shared;
+    let decide = |state: &CatalogState| {
+        model = state.model(&name).map(|model| model.key().clone());
+        training = state.training(&name).map(|training| training.id);
+        match (&model, training, statement.if_exists) {
+            (None, None, true) => Ok(Vec::new()),
+            (None, None, false) => Err(no_such_model(state, &name)),
+            _ => Ok(vec![Action::DropModel(name.clone())]),
+        }
+    };
+    let state = shared.catalog.commit(decide).await?;
+    shared.trainings.cancel_unwanted(&state);
+    if let Some(key) = model {
         deregister(session, &key);
+    }
+    if let Some(id) = training {
+        shared.root.delete_lease(id).await;
     }
     session.context().read_empty()
 }
@@ -111,7 +119,7 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
 }
 
 fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
-    let names: BTreeSet<&str> = state.models().map(|model| model.name().name.as_str()).collect();
+    let names: BTreeSet<&str> = state.names().into_iter().map(|name| name.name.as_str()).collect();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),
         None => "SHOW MODEL ALL lists the models".to_owned(),

@@ -14,11 +14,12 @@
 //! ```
 //!
 //! The rooms, in the order in which a statement walks through them: [`sql`] parses it, `resolve` loads the models whose
-//! functions it calls, `execute` carries it out, `train` learns, [`store`] keeps artifacts, [`catalog`] records models,
+//! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned, [`store`] keeps artifacts, [`catalog`] records models,
 //! `predict` evaluates them, `show` reports.
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod background;
 pub mod catalog;
 mod error;
 mod execute;

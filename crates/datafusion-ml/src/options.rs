@@ -29,6 +29,10 @@ config_namespace! {
         /// How many bytes of training rows are held in memory; what is beyond is spilled to disk.
         pub training_buffer_bytes: usize, default = 32 * 1024 * 1024
 
+        /// Whether CREATE MODEL returns as soon as its rows have been read, and trains in the background. SHOW MODEL then
+        /// tells how far training is, and why it failed if it did; DROP MODEL cancels it.
+        pub background_training: bool, default = false
+
         /// Where a plain bucket name in SETTINGS (S3_BUCKET 'name') is looked for: '<bucket_root><name>'. Set it to
         /// 's3://' to mean S3 buckets; empty means the folder 'buckets/<name>' of the model store.
         pub bucket_root: String, default = String::new()

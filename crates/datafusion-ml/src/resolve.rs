@@ -14,6 +14,7 @@ use datafusion::sql::parser::Statement as DFStatement;
 use datafusion_ml_auto::{ENSEMBLE, Ensemble};
 use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
+use crate::background::{Training, TrainingStatus, find_training};
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
 use crate::predict::{call_names, entry_of, functions};
@@ -45,12 +46,15 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
         return Ok(());
     }
     let default_schema = session.default_schema();
-    let catalog = session.shared.catalog.refresh().await?;
+    let mut catalog = session.shared.catalog.refresh().await?;
     for name in called {
         let function = match name.split_once('.') {
             Some((schema, name)) => FunctionName::new(schema, name),
             None => FunctionName::new(&default_schema, name),
         };
+        if catalog.model_of_function(&function).is_none() && catalog.training_of_function(&function).is_some() {
+            catalog = not_in_training(session, &function).await?;
+        }
         match catalog.model_of_function(&function) {
             Some(model) => {
                 let entry = model.entry()?;
@@ -62,6 +66,26 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
         }
     }
     Ok(())
+}
+
+/// Fails if the function is of a model that is being trained, or could not be; else gives the newest state of the catalog.
+async fn not_in_training(session: &MlSession, function: &FunctionName) -> Result<Arc<CatalogState>> {
+    let (state, training) = find_training(session, |state| state.training_of_function(function)).await?;
+    let Some(Training { entry, status }) = training else { return Ok(state) };
+    if state.model_of_function(function).is_some() {
+        return Ok(state);
+    }
+    let name = &entry.name;
+    Err(invalid(match (status.failure(), status) {
+        (Some(reason), _) => format!(
+            "function {function} cannot be called, for model {name} was not trained: {reason}; DROP MODEL {name} and \
+             create it again"
+        ),
+        (None, TrainingStatus::Running(Some(progress))) => {
+            format!("model {name} is still being trained ({progress}); call {function} when SHOW MODEL says READY")
+        }
+        (None, _) => format!("model {name} is still being trained; call {function} when SHOW MODEL says READY"),
+    }))
 }
 
 /// Resolves every function of every model.
@@ -185,6 +209,13 @@ pub(crate) fn check_function_names(
             return Err(invalid(format!(
                 "function {function} belongs to model {}; choose another name after FUNCTION, or drop that model",
                 other.name()
+            )));
+        }
+        if let Some(other) = catalog.training_of_function(function).filter(|other| other.name != *model) {
+            return Err(invalid(format!(
+                "function {function} will belong to model {}, see SHOW MODEL {}; choose another name after FUNCTION, or \
+                 drop that model",
+                other.name, other.name
             )));
         }
     }

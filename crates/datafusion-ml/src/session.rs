@@ -10,6 +10,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
 use datafusion_ml_core::Algorithm;
 
+use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
 use crate::options::MlOptions;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
     pub(crate) owner: String,
+    pub(crate) trainings: Trainings,
 }
 
 impl std::fmt::Debug for Shared {
@@ -72,7 +74,7 @@ impl MlSessionBuilder {
         self
     }
 
-    /// Who is told how training gets on.
+    /// Who is told how training gets on, while a statement waits for it.
     pub fn with_progress(mut self, progress: Arc<dyn TrainingProgress>) -> Self {
         self.progress = Some(progress);
         self
@@ -100,7 +102,9 @@ impl MlSessionBuilder {
         let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
         let catalog = Catalog::new(root.clone());
         catalog.refresh().await?;
-        Ok(MlSession { shared: Arc::new(Shared { context, root, catalog, stores, algorithms, progress, owner }) })
+        let trainings = Trainings::default();
+        let shared = Shared { context, root, catalog, stores, algorithms, progress, owner, trainings };
+        Ok(MlSession { shared: Arc::new(shared) })
     }
 }
 
@@ -125,8 +129,10 @@ impl MlSession {
     /// Runs one statement of SQL, DataFusion's or ours.
     ///
     /// `CREATE MODEL` is eager: when this returns, the model is trained and committed, and the answer is one row about
-    /// it. Dropping the future cancels training and leaves everything as it was. Queries are lazy as in
-    /// [`SessionContext::sql`].
+    /// it. Dropping the future cancels training and leaves everything as it was. With `SET ml.background_training = true`
+    /// it returns when the rows have been read, and a task of the runtime trains on, even when the session is dropped;
+    /// `SHOW MODEL` tells how far it is, `DROP MODEL` cancels it, [`MlSession::finish_training`] waits for it, and when the
+    /// runtime ends so does training. Queries are lazy as in [`SessionContext::sql`].
     pub async fn sql(&self, sql: &str) -> Result<DataFrame> {
         let mut statements = MlParser::parse_sql(sql, self.dialect()?.as_ref())?;
         match (statements.pop_front(), statements.is_empty()) {
@@ -154,12 +160,23 @@ impl MlSession {
         crate::resolve::resolve_all(self).await
     }
 
-    /// The names of the models, as of the last statement that read the catalog; `schema.name` outside the default schema.
+    /// The names of the models and of those in training, as of the last statement that read the catalog; `schema.name`
+    /// outside the default schema.
     pub fn model_names(&self) -> Vec<String> {
         let default_schema = self.default_schema();
-        let state = self.shared.catalog.cached();
-        let name = |name: &ModelName| if name.schema == default_schema { name.name.clone() } else { name.to_string() };
-        state.models().map(|model| name(model.name())).collect()
+        self.shared.catalog.cached().names().into_iter().map(|name| short_name(name, &default_schema)).collect()
+    }
+
+    /// The names of the models that this session is training in the background, in the order in which that began.
+    pub fn training_names(&self) -> Vec<String> {
+        let default_schema = self.default_schema();
+        self.shared.trainings.names().iter().map(|name| short_name(name, &default_schema)).collect()
+    }
+
+    /// Waits until this session trains nothing in the background. Fails if a training has failed since this was last
+    /// called, unless its model has been dropped or replaced.
+    pub async fn finish_training(&self) -> Result<()> {
+        self.shared.trainings.finish().await
     }
 
     /// The schema of names that do not say theirs.
@@ -170,4 +187,9 @@ impl MlSession {
     pub(crate) fn options(&self) -> MlOptions {
         MlOptions::from_config(self.context().state_ref().read().config_options())
     }
+}
+
+/// The name as a statement would say it.
+fn short_name(name: &ModelName, default_schema: &str) -> String {
+    if name.schema == default_schema { name.name.clone() } else { name.to_string() }
 }

@@ -7,7 +7,8 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
-use crate::catalog::{CatalogState, IndexedEntry, ModelEntry, SourceText};
+use crate::background::{Training, TrainingStatus};
+use crate::catalog::{CatalogState, ModelEntry, ModelName, SourceText, StatementReport};
 
 /// The rows of a report.
 #[derive(Default)]
@@ -40,6 +41,16 @@ impl Report {
         self.row(key, "");
     }
 
+    /// Names and values under a heading, if there are any.
+    fn group(&mut self, heading: &str, rows: &[(String, String)]) {
+        if !rows.is_empty() {
+            self.heading(heading);
+        }
+        for (name, value) in rows {
+            self.row(name, value);
+        }
+    }
+
     fn into_batch(self) -> Result<RecordBatch> {
         two_columns(["Key", "Value"], self.keys, self.values)
     }
@@ -47,20 +58,17 @@ impl Report {
 
 /// `SHOW MODEL ALL`: columns `Schema Name` and `Model Name`.
 pub(crate) fn show_all(state: &CatalogState) -> Result<RecordBatch> {
-    let names = state.models().map(IndexedEntry::name);
+    let names = state.names().into_iter();
     let (schemas, models) = names.map(|name| (name.schema.clone(), name.name.clone())).unzip();
     two_columns(["Schema Name", "Model Name"], schemas, models)
 }
 
 /// `SHOW MODEL name`: columns `Key` and `Value`, in Redshift's order, with what we know beyond it at the end of its group.
-pub(crate) fn show(entry: &ModelEntry) -> Result<RecordBatch> {
+/// `training` is of the model that is to replace this one.
+pub(crate) fn show(entry: &ModelEntry, training: Option<&Training>) -> Result<RecordBatch> {
     let facts = &entry.report;
     let mut report = Report::default();
-    report.row("Model Name", &entry.name.name);
-    report.row("Schema Name", &entry.name.schema);
-    report.row("Owner", &entry.owner);
-    let created = DateTime::from_timestamp(entry.created_at, 0).unwrap_or_default();
-    report.row("Creation Time", created.format("%a, %d.%m.%Y %H:%M:%S").to_string());
+    report.origin(&entry.name, &entry.owner, entry.created_at);
     report.row("Model State", "READY");
     if facts.stopped_early {
         let status = if facts.auto { "MaxAutoMLJobRuntimeReached" } else { "MaxRuntimeReached" };
@@ -71,46 +79,94 @@ pub(crate) fn show(entry: &ModelEntry) -> Result<RecordBatch> {
     }
     report.row("Model Version", entry.version.to_string());
     report.row("Training Seconds", format!("{:.3}", facts.seconds));
-    report.heading("TRAINING DATA:");
-    match &facts.source {
-        SourceText::Table(name) => report.row("Table", name),
-        SourceText::Query(text) => report.rows("Query", text.lines().map(upper_case)),
+    if let Some(training) = training {
+        report.status("Replacement State", &training.status);
     }
-    report.optional("Target Column", facts.target.as_ref().map(|target| target.to_uppercase()));
-    report.row("Rows Read", facts.rows_read.to_string());
+    report.training_data(facts);
     report.row("Rows Used", facts.rows_used.to_string());
-    report.heading("PARAMETERS:");
-    report.row("Model Type", &facts.model_type);
-    report.row("Problem Type", &facts.problem_type);
-    report.optional("Objective", facts.objective.as_ref());
+    report.parameters(facts);
     report.row(
         if facts.auto { "AutoML Job Name" } else { "Training Job Name" },
         format!("datafusion-ml-{}", &entry.artifact.digest[..entry.artifact.digest.len().min(16)]),
     );
     report.rows("Function Name", entry.functions().into_iter().map(|function| function.name));
-    let (names, types): (Vec<&str>, Vec<&str>) = facts.parameters.iter().map(|(n, t)| (n.as_str(), t.as_str())).unzip();
-    report.row("Function Parameters", names.join(" "));
-    report.row("Function Parameter Types", types.join(" "));
-    report.row("Function Return Type", &facts.returns);
-    report.optional("IAM Role", facts.iam_role.as_ref());
-    report.optional("S3 Bucket", facts.s3_bucket.as_ref());
-    report.optional("KMS Key", facts.kms_key_id.as_ref());
-    report.optional("Tags", facts.tags.as_ref());
-    report.optional("Max Cells", facts.max_cells);
-    report.optional("Max Runtime", facts.max_runtime);
-    if !facts.hyperparameters.is_empty() {
-        report.heading("HYPERPARAMETERS:");
-        for (name, value) in &facts.hyperparameters {
-            report.row(name, value);
-        }
-    }
-    if !facts.notes.is_empty() {
-        report.heading("SEARCH:");
-        for (key, value) in &facts.notes {
-            report.row(key, value);
-        }
-    }
+    report.function(facts);
     report.into_batch()
+}
+
+/// `SHOW MODEL name` of a model that is being trained, or could not be.
+pub(crate) fn show_training(training: &Training) -> Result<RecordBatch> {
+    let Training { entry, status } = training;
+    let mut report = Report::default();
+    report.origin(&entry.name, &entry.owner, entry.created_at);
+    report.status("Model State", status);
+    report.training_data(&entry.report);
+    report.parameters(&entry.report);
+    report.row("Function Name", &entry.function.name);
+    report.function(&entry.report);
+    report.into_batch()
+}
+
+/// The parts of a report.
+impl Report {
+    fn origin(&mut self, name: &ModelName, owner: &str, created_at: i64) {
+        self.row("Model Name", &name.name);
+        self.row("Schema Name", &name.schema);
+        self.row("Owner", owner);
+        let created = DateTime::from_timestamp(created_at, 0).unwrap_or_default();
+        self.row("Creation Time", created.format("%a, %d.%m.%Y %H:%M:%S").to_string());
+    }
+
+    fn status(&mut self, key: &str, status: &TrainingStatus) {
+        match (status.failure(), status) {
+            (Some(reason), _) => {
+                self.row(key, "FAILED");
+                self.row("Failure Reason", reason);
+            }
+            (None, TrainingStatus::Running(Some(progress))) => {
+                self.row(key, "TRAINING");
+                self.row("Training Progress", progress.percent());
+                self.row("Training Step", &progress.step);
+                if let Some((name, value)) = &progress.metric {
+                    self.row(name, format!("{value:.6}"));
+                }
+            }
+            (None, _) => self.row(key, "TRAINING"),
+        }
+    }
+
+    fn training_data(&mut self, facts: &StatementReport) {
+        self.heading("TRAINING DATA:");
+        match &facts.source {
+            SourceText::Table(name) => self.row("Table", name),
+            SourceText::Query(text) => self.rows("Query", text.lines().map(upper_case)),
+        }
+        self.optional("Target Column", facts.target.as_ref().map(|target| target.to_uppercase()));
+        self.row("Rows Read", facts.rows_read.to_string());
+    }
+
+    fn parameters(&mut self, facts: &StatementReport) {
+        self.heading("PARAMETERS:");
+        self.row("Model Type", &facts.model_type);
+        self.row("Problem Type", &facts.problem_type);
+        self.optional("Objective", facts.objective.as_ref());
+    }
+
+    fn function(&mut self, facts: &StatementReport) {
+        let (names, types): (Vec<&str>, Vec<&str>) =
+            facts.parameters.iter().map(|(name, data_type)| (name.as_str(), data_type.as_str())).unzip();
+        self.row("Function Parameters", names.join(" "));
+        self.row("Function Parameter Types", types.join(" "));
+        self.optional("Function Return Type", Some(&facts.returns).filter(|returns| !returns.is_empty()));
+        self.optional("IAM Role", facts.iam_role.as_ref());
+        self.optional("S3 Bucket", facts.s3_bucket.as_ref());
+        self.optional("KMS Key", facts.kms_key_id.as_ref());
+        self.optional("Tags", facts.tags.as_ref());
+        self.optional("Max Cells", facts.max_cells);
+        self.optional("Max Runtime", facts.max_runtime);
+        self.group("HYPERPARAMETERS:", &facts.hyperparameters);
+        self.group("SEARCH:", &facts.notes);
+    }
 }
 
 /// Upper case outside of quotes.

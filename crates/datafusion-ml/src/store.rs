@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion_ml_core::TrainingLog;
+use datafusion_ml_core::{Error, TrainingLog};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::error::{invalid, storage};
+use crate::background::Lease;
+use crate::error::{external, invalid, storage};
 
 /// Opens object stores by URL. The session's default is [`RegisteredStores`]; a host that can build stores itself
 /// (credentials, server-side encryption) gives its own.
@@ -114,6 +115,37 @@ impl StoreRoot {
     pub(crate) async fn get_training_log(&self, digest: &str) -> Result<TrainingLog> {
         let bytes = self.get_immutable("logs", "json", digest).await?;
         serde_json::from_slice(&bytes).map_err(|e| storage(format!("its training log cannot be read: {e}")))
+    }
+
+    /// Writes the sign of life of a training, in place of the one before.
+    pub(crate) async fn put_lease(&self, training: u64, lease: &Lease) -> Result<()> {
+        let bytes = serde_json::to_vec(lease).map_err(|e| external(Error::internal(e.to_string())))?;
+        let written = self.store.put(&self.lease_path(training), bytes.into()).await;
+        written
+            .map(drop)
+            .map_err(|e| storage(format!("the lease of a training cannot be written to {}: {e}", self.url)))
+    }
+
+    /// Reads what [`Self::put_lease`] wrote last; `None` if there is nothing, or it was being written.
+    pub(crate) async fn get_lease(&self, training: u64) -> Result<Option<Lease>> {
+        let bytes = match self.store.get(&self.lease_path(training)).await {
+            Ok(object) => object.bytes().await,
+            Err(e) => Err(e),
+        };
+        match bytes {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(storage(format!("the lease of a training cannot be read from {}: {e}", self.url))),
+        }
+    }
+
+    /// Deletes it. If that cannot be done it stays, which is no error.
+    pub(crate) async fn delete_lease(&self, training: u64) {
+        let _ = self.store.delete(&self.lease_path(training)).await;
+    }
+
+    fn lease_path(&self, training: u64) -> Path {
+        self.path(&["training", &format!("{training}.json")])
     }
 
     /// Writes a file that is named by the digest of its bytes.

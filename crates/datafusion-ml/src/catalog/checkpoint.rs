@@ -1,10 +1,10 @@
 //! Checkpoints: the state after a commit, as bytes.
 //!
-//! A checkpoint is JSON, a value a line. The first line has the format, the second the index: for each model its
-//! [`ModelKey`] and the number of bytes of its entry. The entries follow, a line each, in the order of the index. To open
+//! A checkpoint is JSON, a value a line. The first line has the format and the trainings, the second the index: for each
+//! model its [`ModelKey`] and the number of bytes of its entry. The entries follow, a line each, in the order of the index. To open
 //! ten thousand models is to parse two lines; entries are parsed one by one when they are used.
 //!
-//! Format 1 was one JSON object with all entries.
+//! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them.
 
 use std::sync::Arc;
 
@@ -18,12 +18,15 @@ use super::entry::{ModelEntry, ModelKey};
 use super::folder::{FileKind, Folder, LogFile};
 use super::indexed::IndexedEntry;
 use super::state::CatalogState;
+use super::training::TrainingEntry;
 use crate::error::external;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
 struct Header {
     format_version: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trainings: Vec<TrainingEntry>,
 }
 
 /// The content of a checkpoint of format 1.
@@ -37,7 +40,8 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
     let entries = state.models().map(|model| model.json()).collect::<Result<Vec<_>>>()?;
     let index: Vec<(&ModelKey, usize)> =
         state.models().map(|model| model.key()).zip(entries.iter().map(|json| json.len())).collect();
-    let header = Header { format_version: FileKind::Checkpoint.format_version() };
+    let trainings: Vec<TrainingEntry> = state.trainings().map(|training| training.as_ref().clone()).collect();
+    let header = Header { format_version: if trainings.is_empty() { 2 } else { 3 }, trainings };
     let failed = |e: serde_json::Error| external(Error::internal(e.to_string()));
     let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
     bytes.push(b'\n');
@@ -55,23 +59,31 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
 /// length: entries are not looked into.
 pub(super) fn decode(folder: &Folder, file: LogFile, bytes: &Bytes) -> Result<CatalogState> {
     folder.check_format(file, bytes)?;
-    let models = match file.kind {
+    let content = match file.kind {
         FileKind::CheckpointV1 => decode_v1(bytes),
         _ => decode_lines(bytes, &folder.describe(file).into()),
     };
-    Ok(CatalogState::new(file.version, models.map_err(|e| folder.damaged(file, &e))?))
+    let Content { models, trainings } = content.map_err(|e| folder.damaged(file, &e))?;
+    Ok(CatalogState::new(file.version, models, trainings))
 }
 
-fn decode_v1(bytes: &[u8]) -> serde_json::Result<Vec<IndexedEntry>> {
+/// What a checkpoint holds, of any format.
+struct Content {
+    models: Vec<IndexedEntry>,
+    trainings: Vec<TrainingEntry>,
+}
+
+fn decode_v1(bytes: &[u8]) -> serde_json::Result<Content> {
     let checkpoint: CheckpointV1 = serde_json::from_slice(bytes)?;
-    Ok(checkpoint.models.into_iter().map(IndexedEntry::from).collect())
+    let models = checkpoint.models.into_iter().map(IndexedEntry::from).collect();
+    Ok(Content { models, trainings: Vec::new() })
 }
 
-fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Vec<IndexedEntry>> {
+fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
     use serde::de::Error as _;
-    let mut header = Deserializer::from_slice(bytes).into_iter::<Header>();
-    header.next().transpose()?;
-    let rest = bytes.slice(header.byte_offset()..);
+    let mut headers = Deserializer::from_slice(bytes).into_iter::<Header>();
+    let header = headers.next().transpose()?.ok_or_else(|| serde_json::Error::custom("it has no format"))?;
+    let rest = bytes.slice(headers.byte_offset()..);
     let mut index = Deserializer::from_slice(&rest).into_iter::<Vec<(ModelKey, usize)>>();
     let keys = index.next().transpose()?.ok_or_else(|| serde_json::Error::custom("it has no index"))?;
     let mut rest = rest.slice(index.byte_offset()..);
@@ -84,5 +96,6 @@ fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Vec<Indexe
         .map(|(key, len)| Ok(IndexedEntry::stored(key, line(len)?, Arc::clone(file))))
         .collect::<serde_json::Result<_>>()?;
     line(0)?;
-    if rest.is_empty() { Ok(models) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
+    let content = Content { models, trainings: header.trainings };
+    if rest.is_empty() { Ok(content) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
 }

@@ -4,14 +4,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::training::TrainingEntry;
+
 /// A change of the catalog.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A model is there, new or in place of the one of that name.
+    /// A model is there, new or in place of the one of that name. What was being trained under that name is done with.
     PutModel(Box<ModelEntry>),
-    /// The model of that name is gone.
+    /// The model of that name is gone, and what was being trained under it.
     DropModel(ModelName),
+    /// A model of that name is being trained, or could not be. The model that has the name, if any, stays.
+    PutTraining(Box<TrainingEntry>),
+}
+
+impl Action {
+    /// Whether readers of the first version of datafusion-ml know it.
+    pub(super) fn is_of_format_1(&self) -> bool {
+        matches!(self, Self::PutModel(_) | Self::DropModel(_))
+    }
 }
 
 /// A model's name with its schema.

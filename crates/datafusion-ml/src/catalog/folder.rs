@@ -38,11 +38,12 @@ impl FileKind {
         }
     }
 
-    /// The newest format of such files that this version reads, which is the one that it writes.
-    pub(super) fn format_version(self) -> u64 {
+    /// The newest format of such files that this version reads. With 3 for checkpoints and 2 for commits trainings came.
+    pub(super) fn newest_format(self) -> u64 {
         match self {
-            Self::CheckpointV1 | Self::Commit => 1,
-            Self::Checkpoint => 2,
+            Self::CheckpointV1 => 1,
+            Self::Commit => 2,
+            Self::Checkpoint => 3,
         }
     }
 }
@@ -181,7 +182,7 @@ impl Folder {
             Some(Err(e)) => return Err(self.damaged(file, &e)),
             None => return Err(self.damaged(file, &"it is empty")),
         };
-        let readable = file.kind.format_version();
+        let readable = file.kind.newest_format();
         if found <= readable {
             return Ok(());
         }

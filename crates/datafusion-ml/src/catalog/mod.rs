@@ -5,9 +5,13 @@
 //! atomic in memory, on local disk and on every S3-compatible store that honours `If-None-Match: *`. A reader asks for the
 //! next number until there is none; no number is left out.
 //!
+//! A model that is trained in the background is recorded when its training begins ([`TrainingEntry`]) and again when it is
+//! there or has failed. Until then a model of that name, which it is to replace, stays as it is.
+//!
 //! Every now and then the folded state is written beside the log, `<version>.checkpoint.jsonl`, so that a reader need not
 //! start at the first commit, and `last_checkpoint.json` says which is the newest. Both only save time: commits stay as
-//! they are, and what reads commits only reads the same catalog.
+//! they are, and what reads commits only reads the same catalog. Every file has the lowest format that holds what is in it,
+//! so that earlier versions read a catalog until something is in it that they do not know.
 
 mod checkpoint;
 mod entry;
@@ -15,8 +19,11 @@ mod folder;
 mod indexed;
 mod log;
 mod state;
+mod training;
 
+pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
 pub use indexed::IndexedEntry;
 pub use log::Catalog;
 pub use state::CatalogState;
+pub use training::TrainingEntry;

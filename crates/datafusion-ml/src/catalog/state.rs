@@ -1,12 +1,14 @@
-//! The folded log: all models that there are after a commit.
+//! The folded log: all models and trainings that there are after a commit.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::entry::{Action, FunctionName, ModelKey, ModelName, PROBABILITY_SUFFIXES};
 use super::indexed::IndexedEntry;
+use super::training::TrainingEntry;
 
-/// All models as of one version of the log.
+/// All models and trainings as of one version of the log.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogState {
     version: u64,
@@ -14,16 +16,20 @@ pub struct CatalogState {
     by_name: Vec<Arc<IndexedEntry>>,
     /// In the order of their prediction functions.
     by_function: Vec<Arc<IndexedEntry>>,
+    /// In the order of their names. There are few.
+    trainings: Vec<Arc<TrainingEntry>>,
 }
 
 impl CatalogState {
-    /// The state at `version` with these models.
-    pub(super) fn new(version: u64, models: Vec<IndexedEntry>) -> Self {
+    /// The state at `version` with these models and trainings.
+    pub(super) fn new(version: u64, models: Vec<IndexedEntry>, trainings: Vec<TrainingEntry>) -> Self {
         let mut by_name: Vec<_> = models.into_iter().map(Arc::new).collect();
         let mut by_function = by_name.clone();
         by_name.sort_by(|a, b| a.key().name.cmp(&b.key().name));
         by_function.sort_by(|a, b| a.key().function.cmp(&b.key().function));
-        Self { version, by_name, by_function }
+        let mut trainings: Vec<_> = trainings.into_iter().map(Arc::new).collect();
+        trainings.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { version, by_name, by_function, trainings }
     }
 
     /// The number of the last commit; 0 before the first.
@@ -53,13 +59,44 @@ impl CatalogState {
         })
     }
 
+    /// The training that has begun or failed under that name.
+    pub fn training(&self, name: &ModelName) -> Option<&Arc<TrainingEntry>> {
+        self.trainings.iter().find(|training| training.name == *name)
+    }
+
+    /// The training whose model would have that function.
+    pub fn training_of_function(&self, function: &FunctionName) -> Option<&Arc<TrainingEntry>> {
+        self.trainings.iter().find(|training| training.functions().contains(function))
+    }
+
+    /// Every training, by schema and name.
+    pub fn trainings(&self) -> impl ExactSizeIterator<Item = &Arc<TrainingEntry>> {
+        self.trainings.iter()
+    }
+
+    /// The names of models and of those in training, in order.
+    pub fn names(&self) -> BTreeSet<&ModelName> {
+        self.models().map(IndexedEntry::name).chain(self.trainings().map(|training| &training.name)).collect()
+    }
+
     /// Takes one more commit in.
     pub(super) fn apply(&mut self, actions: Vec<Action>) {
         self.version += 1;
         for action in actions {
             match action {
-                Action::PutModel(entry) => self.put(IndexedEntry::from(*entry)),
-                Action::DropModel(name) => self.remove(&name),
+                Action::PutModel(entry) => {
+                    self.remove_training(&entry.name);
+                    self.put(IndexedEntry::from(*entry));
+                }
+                Action::DropModel(name) => {
+                    self.remove_training(&name);
+                    self.remove(&name);
+                }
+                Action::PutTraining(entry) => {
+                    self.remove_training(&entry.name);
+                    let position = self.trainings.partition_point(|other| other.name < entry.name);
+                    self.trainings.insert(position, Arc::new(*entry));
+                }
             }
         }
     }
@@ -77,6 +114,10 @@ impl CatalogState {
         let model = Arc::new(model);
         self.by_name.insert(by_name, Arc::clone(&model));
         self.by_function.insert(by_function, model);
+    }
+
+    fn remove_training(&mut self, name: &ModelName) {
+        self.trainings.retain(|training| training.name != *name);
     }
 
     fn remove(&mut self, name: &ModelName) {

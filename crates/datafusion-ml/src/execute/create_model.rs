@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use datafusion::common::internal_datafusion_err;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::{exec_datafusion_err, internal_datafusion_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
@@ -13,37 +14,115 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{DFParserBuilder, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
-use datafusion_ml_core::Error;
+use datafusion_ml_core::{Error, FittedModel};
+use tokio::sync::oneshot;
 
-use super::entry::{entry, summary};
+use super::entry::{draft, entry, ready, training};
 use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
-use crate::catalog::{Action, ArtifactLocation, CatalogState, FunctionName, ModelEntry, ModelName, SourceText};
+use crate::background::{is_wanted, see_through};
+use crate::catalog::{
+    Action, ArtifactLocation, CatalogState, FunctionName, ModelEntry, ModelName, SourceText, TrainingEntry,
+};
 use crate::error::{external, invalid};
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
 use crate::sql::{CreateModel, ExplainCreateModel, ModelSource};
 use crate::store::{StoreRoot, parse_store_url};
-use crate::train::{Trained, TrainingTable};
+use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 
-/// Trains and commits a model. The answer is one row.
+/// Trains and commits a model, or has that done in the background. The answer is one row.
 #[expect(clippy::disallowed_methods, reason = "SHOW MODEL says how long training took")]
 pub(super) async fn execute(session: &MlSession, statement: CreateModel) -> Result<DataFrame> {
     let started = Instant::now();
     let prepared = prepare(session, &statement).await?;
     let place = artifact_place(session, &statement).await?;
-    let trained = train(session, &prepared).await?;
-    let root = place.as_ref().unwrap_or(&session.shared.root);
-    let digest = root.put_artifact(trained.model.to_bytes().map_err(external)?).await?;
-    let training_log = root.put_training_log(&trained.log).await?;
-    let artifact = ArtifactLocation {
-        root: statement.settings.s3_bucket.as_ref().and(place.as_ref()).map(|root| root.url().to_string()),
-        digest,
+    let fit = read(session, &prepared).await?;
+    let mut draft = draft(session, &statement, &prepared, &fit);
+    draft.report.seconds = started.elapsed().as_secs_f64();
+    let creation = Creation { fit, root: place.unwrap_or_else(|| session.shared.root.clone()), started };
+    if session.options().background_training {
+        return answer(session, background(session, statement, draft, creation).await?);
+    }
+    let (entry, model) = creation.run(draft, session.shared.progress.clone()).await?;
+    let entry = commit(session, &entry, |state| check_names(session, state, &statement, &entry.name, &entry.function));
+    let entry = entry.await?;
+    register(session, &entry, &Arc::new(model))?;
+    answer(session, ready(&entry)?)
+}
+
+/// A model whose rows have been read, and that is not there yet.
+struct Creation {
+    fit: PendingFit,
+    /// Where the artifact is to lie.
+    root: StoreRoot,
+    started: Instant,
+}
+
+impl Creation {
+    /// Fits the model and stores it. The entry has to be committed for the model to be seen.
+    async fn run(
+        self,
+        draft: TrainingEntry,
+        progress: Option<Arc<dyn TrainingProgress>>,
+    ) -> Result<(ModelEntry, FittedModel)> {
+        let Self { fit, root, started } = self;
+        let trained = fit.run(progress).await?;
+        let digest = root.put_artifact(trained.model.to_bytes().map_err(external)?).await?;
+        let training_log = root.put_training_log(&trained.log).await?;
+        let artifact =
+            ArtifactLocation { root: draft.report.s3_bucket.is_some().then(|| root.url().to_string()), digest };
+        let entry = entry(draft, &trained, artifact, training_log, started.elapsed())?;
+        Ok((entry, trained.model))
+    }
+}
+
+/// Has a model trained and committed by a task of its own, and gives the answer when that has begun.
+async fn background(
+    session: &MlSession,
+    statement: CreateModel,
+    draft: TrainingEntry,
+    creation: Creation,
+) -> Result<RecordBatch> {
+    let session = session.clone();
+    let (begun, answer) = oneshot::channel();
+    // The task takes over before the catalog knows of the training, so that there is none without a task, whatever becomes
+    // of the statement.
+    tokio::spawn(async move {
+        let entry = match begin(&session, &statement, draft).await {
+            Ok(entry) => entry,
+            Err(error) => return drop(begun.send(Err(error))),
+        };
+        let place = session.shared.trainings.enter(Arc::clone(&entry));
+        // Nobody may be waiting any more.
+        let _ = begun.send(training(&entry));
+        let progress = place.progress();
+        let train = async {
+            let (model, _) = creation.run(entry.as_ref().clone(), Some(progress)).await?;
+            commit(&session, &model, |state| match is_wanted(state, &entry.name, entry.id) {
+                true => Ok(()),
+                false => Err(external(Error::cancelled())),
+            })
+            .await
+            .map(drop)
+        };
+        Box::pin(see_through(&session, place, train)).await;
+    });
+    answer.await.map_err(|_| exec_datafusion_err!("the task that was to train ended before it began"))?
+}
+
+/// Records that a training has begun.
+async fn begin(session: &MlSession, statement: &CreateModel, draft: TrainingEntry) -> Result<Arc<TrainingEntry>> {
+    let shared = &session.shared;
+    let mut entry = Arc::new(draft);
+    let decide = |state: &CatalogState| {
+        check_names(session, state, statement, &entry.name, &entry.function)?;
+        entry = Arc::new(TrainingEntry { id: state.version() + 1, ..entry.as_ref().clone() });
+        Ok(vec![Action::PutTraining(Box::new(entry.as_ref().clone()))])
     };
-    let entry = entry(session, &statement, &prepared, &trained, artifact, training_log, started.elapsed())?;
-    let entry = commit(session, &statement, entry).await?;
-    register(session, &entry, &Arc::new(trained.model))?;
-    answer(session, summary(&entry)?)
+    let state = shared.catalog.commit(decide).await?;
+    shared.trainings.cancel_unwanted(&state);
+    Ok(entry)
 }
 
 /// The plan by which the model would be trained.
@@ -79,7 +158,7 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let query = session.context().state().statement_to_plan(query).await?;
     let schema = Arc::clone(query.schema().inner());
     let spec = training_spec(session, statement, &name, &schema)?;
-    let table = Arc::new(TrainingTable::new(schema, spec, session.shared.progress.clone()));
+    let table = Arc::new(TrainingTable::new(schema, spec));
     let target = provider_as_source(Arc::clone(&table) as _);
     let plan = LogicalPlanBuilder::insert_into(query, name.name.as_str(), target, InsertOp::Append)?.build()?;
     Ok(Prepared { name, function, table, plan, source })
@@ -109,8 +188,15 @@ fn check_names(
     name: &ModelName,
     function: &FunctionName,
 ) -> Result<()> {
-    if !statement.or_replace && catalog.model(name).is_some() {
-        return Err(invalid(format!("model {name} exists already; use CREATE OR REPLACE MODEL, or DROP MODEL first")));
+    let remedy = "use CREATE OR REPLACE MODEL, or DROP MODEL first";
+    match (catalog.model(name), catalog.training(name)) {
+        _ if statement.or_replace => {}
+        (Some(_), _) => return Err(invalid(format!("model {name} exists already; {remedy}"))),
+        (None, Some(training)) => {
+            let fact = if training.failure.is_some() { "has failed to train" } else { "is being trained already" };
+            return Err(invalid(format!("model {name} {fact} (see SHOW MODEL); {remedy}")));
+        }
+        (None, None) => {}
     }
     let mut functions = vec![function.clone()];
     for suffix in ["probabilities", "prob"] {
@@ -189,24 +275,26 @@ fn training_state(session: &MlSession) -> SessionState {
 }
 
 /// Runs the plan.
-async fn train(session: &MlSession, prepared: &Prepared) -> Result<Trained> {
+async fn read(session: &MlSession, prepared: &Prepared) -> Result<PendingFit> {
     let state = training_state(session);
     let plan = state.create_physical_plan(&prepared.plan).await?;
     collect(plan, state.task_ctx()).await?;
-    prepared.table.take_trained().ok_or_else(|| internal_datafusion_err!("training gave no model"))
+    prepared.table.take_pending().ok_or_else(|| internal_datafusion_err!("the query's rows did not reach the model"))
 }
 
-/// Puts the entry into the catalog, after checking the names once more against what others have done meanwhile.
-async fn commit(session: &MlSession, statement: &CreateModel, entry: ModelEntry) -> Result<Arc<ModelEntry>> {
-    let name = entry.name.clone();
-    let state = session
-        .shared
-        .catalog
-        .commit(|state| {
-            check_names(session, state, statement, &entry.name, &entry.function)?;
-            let version = state.model(&entry.name).map_or(1, |replaced| replaced.key().version + 1);
-            Ok(vec![Action::PutModel(Box::new(ModelEntry { version, ..entry.clone() }))])
-        })
-        .await?;
-    state.model(&name).map_or_else(|| Ok(Arc::new(entry)), |model| model.entry().cloned())
+/// Puts the entry into the catalog, if `check` allows it in view of what others have done meanwhile.
+async fn commit(
+    session: &MlSession,
+    entry: &ModelEntry,
+    check: impl Fn(&CatalogState) -> Result<()>,
+) -> Result<Arc<ModelEntry>> {
+    let shared = &session.shared;
+    let decide = |state: &CatalogState| {
+        check(state)?;
+        let version = state.model(&entry.name).map_or(1, |replaced| replaced.key().version + 1);
+        Ok(vec![Action::PutModel(Box::new(ModelEntry { version, ..entry.clone() }))])
+    };
+    let state = shared.catalog.commit(decide).await?;
+    shared.trainings.cancel_unwanted(&state);
+    state.model(&entry.name).map_or_else(|| Ok(Arc::new(entry.clone())), |model| model.entry().cloned())
 }

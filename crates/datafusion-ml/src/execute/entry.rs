@@ -1,26 +1,76 @@
-//! What is recorded and answered of a model that has been fitted.
+//! What is recorded and answered of a model, in training and fitted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::Field;
 use datafusion::error::Result;
 
 use super::create_model::Prepared;
-use crate::catalog::{ArtifactLocation, ModelEntry, StatementReport};
+use crate::background::unix_seconds;
+use crate::catalog::{ArtifactLocation, ModelEntry, ModelName, Process, StatementReport, TrainingEntry};
 use crate::error::external;
 use crate::session::MlSession;
 use crate::show::postgres_type;
 use crate::sql::{Auto, CreateModel, IamRole};
-use crate::train::Trained;
+use crate::train::{Learner, PendingFit, Trained};
 
-/// The catalog entry of a fitted model; committing it gives it its version.
-#[expect(clippy::disallowed_methods, reason = "SHOW MODEL says when the model was created")]
-pub(super) fn entry(
+/// What is known of a model when its rows have been read.
+pub(super) fn draft(
     session: &MlSession,
     statement: &CreateModel,
     prepared: &Prepared,
+    fit: &PendingFit,
+) -> TrainingEntry {
+    let spec = fit.spec();
+    let (objective, hyperparameters) = match &spec.learner {
+        Learner::One(one) => (&one.objective, hyperparameters(one.options.to_text(), one.objective.as_ref())),
+        Learner::Search(search) => (&search.objective, Vec::new()),
+    };
+    let parameter = |field: &Field| (field.name().clone(), postgres_type(field.data_type()));
+    let settings = &statement.settings;
+    TrainingEntry {
+        name: prepared.name.clone(),
+        id: 0,
+        owner: session.shared.owner.clone(),
+        created_at: unix_seconds(),
+        function: prepared.function.clone(),
+        report: StatementReport {
+            model_type: spec.learner.name().to_owned(),
+            problem_type: fit.task().to_string(),
+            hyperparameters,
+            objective: objective.clone(),
+            metrics: Vec::new(),
+            source: prepared.source.clone(),
+            target: spec.target.clone(),
+            parameters: fit.features().map(parameter).collect(),
+            returns: String::new(),
+            rows_read: fit.rows_read() as u64,
+            rows_used: 0,
+            seconds: 0.0,
+            stopped_early: false,
+            iam_role: statement.iam_role.as_ref().map(|role| match role {
+                IamRole::Default => "default".to_owned(),
+                IamRole::Arn(arn) => arn.clone(),
+            }),
+            s3_bucket: settings.s3_bucket.clone(),
+            kms_key_id: settings.kms_key_id.clone(),
+            tags: settings.tags.clone(),
+            max_cells: settings.max_cells,
+            max_runtime: settings.max_runtime,
+            auto: statement.auto() == Auto::On,
+            notes: Vec::new(),
+        },
+        process: Process::current(),
+        failure: None,
+    }
+}
+
+/// The catalog entry of a fitted model; committing it gives it its version.
+pub(super) fn entry(
+    draft: TrainingEntry,
     trained: &Trained,
     artifact: ArtifactLocation,
     training_log: String,
@@ -35,21 +85,15 @@ pub(super) fn entry(
     }
     metrics.push((format!("train:{metric}"), manifest.train_metric));
     let types = manifest.encoder.column_types().map_err(external)?;
-    let types = types.iter().map(|data_type: &DataType| postgres_type(data_type));
-    let parameters = manifest.encoder.column_names().map(str::to_owned).zip(types).collect();
-    let mut hyperparameters: Vec<(String, String)> = manifest.options.clone().into_iter().collect();
+    let types = types.iter().map(postgres_type);
     // A search strives for its objective; no hyperparameter of the model says so.
-    if let (Some(objective), Auto::Off) = (&manifest.objective, statement.auto()) {
-        hyperparameters.push(("objective".to_owned(), objective.clone()));
-        hyperparameters.sort();
-    }
-    let settings = &statement.settings;
+    let objective = manifest.objective.as_ref().filter(|_| !draft.report.auto);
     Ok(ModelEntry {
-        name: prepared.name.clone(),
+        name: draft.name,
         version: 1,
-        owner: session.shared.owner.clone(),
-        created_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64),
-        function: prepared.function.clone(),
+        owner: draft.owner,
+        created_at: draft.created_at,
+        function: draft.function,
         has_probabilities: model.has_probabilities(),
         artifact,
         training_log: Some(training_log),
@@ -58,44 +102,48 @@ pub(super) fn entry(
             problem_type: manifest.task.to_string(),
             objective: manifest.objective.clone(),
             metrics,
-            source: prepared.source.clone(),
-            target: manifest.target.as_ref().map(|target| target.name().to_owned()),
-            parameters,
+            parameters: manifest.encoder.column_names().map(str::to_owned).zip(types).collect(),
             returns: postgres_type(&model.prediction_type().map_err(external)?),
-            hyperparameters,
-            rows_read: manifest.rows_read,
+            hyperparameters: hyperparameters(manifest.options.clone(), objective),
             rows_used: manifest.rows_used,
             seconds: elapsed.as_secs_f64(),
             stopped_early: manifest.stopped_early,
-            iam_role: statement.iam_role.as_ref().map(|role| match role {
-                IamRole::Default => "default".to_owned(),
-                IamRole::Arn(arn) => arn.clone(),
-            }),
-            s3_bucket: settings.s3_bucket.clone(),
-            kms_key_id: settings.kms_key_id.clone(),
-            tags: settings.tags.clone(),
-            max_cells: settings.max_cells,
-            max_runtime: settings.max_runtime,
-            auto: statement.auto() == Auto::On,
             notes: trained.notes.clone(),
+            ..draft.report
         },
     })
 }
 
-/// The answer of CREATE MODEL.
-pub(super) fn summary(entry: &ModelEntry) -> Result<RecordBatch> {
-    let report = &entry.report;
-    let (metric, value) = report.metrics.first().map_or(("", f64::NAN), |(name, value)| (name.as_str(), *value));
-    let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+/// Names and values, the objective among them.
+fn hyperparameters(options: BTreeMap<String, String>, objective: Option<&String>) -> Vec<(String, String)> {
+    let objective = objective.map(|objective| ("objective".to_owned(), objective.clone()));
+    let mut hyperparameters: Vec<_> = options.into_iter().chain(objective).collect();
+    hyperparameters.sort();
+    hyperparameters
+}
+
+/// The answer of CREATE MODEL for a model that is there.
+pub(super) fn ready(entry: &ModelEntry) -> Result<RecordBatch> {
+    summary(&entry.name, "READY", &entry.report, entry.report.rows_used)
+}
+
+/// The answer of CREATE MODEL for a model that is being trained.
+pub(super) fn training(entry: &TrainingEntry) -> Result<RecordBatch> {
+    summary(&entry.name, "TRAINING", &entry.report, entry.report.rows_read)
+}
+
+fn summary(name: &ModelName, state: &str, report: &StatementReport, rows: u64) -> Result<RecordBatch> {
+    let (metric, value) = report.metrics.first().map(|(name, value)| (name.as_str(), *value)).unzip();
+    let text = |value: Option<&str>| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let columns: [(&str, ArrayRef); 8] = [
-        ("model", text(&entry.name.to_string())),
-        ("state", text("READY")),
-        ("model_type", text(&report.model_type)),
-        ("problem_type", text(&report.problem_type)),
+        ("model", text(Some(&name.to_string()))),
+        ("state", text(Some(state))),
+        ("model_type", text(Some(&report.model_type))),
+        ("problem_type", text(Some(&report.problem_type))),
         ("metric", text(metric)),
-        ("value", Arc::new(Float64Array::from(vec![(value * 1e6).round() / 1e6]))),
-        ("rows", Arc::new(Int64Array::from(vec![report.rows_used as i64]))),
+        ("value", Arc::new(Float64Array::from(vec![value.map(|value| (value * 1e6).round() / 1e6)]))),
+        ("rows", Arc::new(Int64Array::from(vec![rows as i64]))),
         ("seconds", Arc::new(Float64Array::from(vec![(report.seconds * 1000.0).round() / 1000.0]))),
     ];
-    Ok(RecordBatch::try_from_iter(columns)?)
+    Ok(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?)
 }

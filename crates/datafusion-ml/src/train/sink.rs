@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{exec_datafusion_err, not_impl_err};
+use datafusion::common::not_impl_err;
 use datafusion::datasource::sink::{DataSink, DataSinkExec};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -22,8 +22,8 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 
 use super::buffer::TrainingBuffer;
-use super::context::{CancelOnDrop, SessionFitContext, TrainingProgress};
-use super::fit::{Columns, Ingested, Learner, Trained, TrainingSpec, fit};
+use super::fit::{Columns, Ingested, Learner, TrainingSpec};
+use super::pending::PendingFit;
 use super::rows::feature_columns;
 use crate::error::external;
 
@@ -33,23 +33,27 @@ pub(crate) struct TrainingTable {
     sink: Arc<TrainingSink>,
 }
 
-#[derive(Debug)]
 struct TrainingSink {
     schema: SchemaRef,
     spec: TrainingSpec,
-    progress: Option<Arc<dyn TrainingProgress>>,
-    trained: Mutex<Option<Trained>>,
+    pending: Mutex<Option<PendingFit>>,
+}
+
+impl fmt::Debug for TrainingSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrainingSink").field("spec", &self.spec).finish_non_exhaustive()
+    }
 }
 
 impl TrainingTable {
     /// A table that rows of `schema` can be inserted into.
-    pub(crate) fn new(schema: SchemaRef, spec: TrainingSpec, progress: Option<Arc<dyn TrainingProgress>>) -> Self {
-        Self { sink: Arc::new(TrainingSink { schema, spec, progress, trained: Mutex::new(None) }) }
+    pub(crate) fn new(schema: SchemaRef, spec: TrainingSpec) -> Self {
+        Self { sink: Arc::new(TrainingSink { schema, spec, pending: Mutex::new(None) }) }
     }
 
-    /// What was learned, after the insert has been executed.
-    pub(crate) fn take_trained(&self) -> Option<Trained> {
-        self.sink.trained.lock().take()
+    /// The fit of the rows, after the insert has been executed.
+    pub(crate) fn take_pending(&self) -> Option<PendingFit> {
+        self.sink.pending.lock().take()
     }
 }
 
@@ -100,23 +104,10 @@ impl DataSink for TrainingSink {
     }
 
     async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
-        let cancel = CancelOnDrop::default();
-        let spec = self.spec.clone();
-        let fit_context = SessionFitContext::new(
-            spec.model.clone(),
-            spec.seed,
-            spec.threads,
-            self.progress.clone(),
-            &cancel,
-            context,
-        );
         let ingested = self.ingest(data, context).await?;
         let rows = ingested.buffer.num_rows() as u64;
-        let trained = tokio::task::spawn_blocking(move || fit(&spec, &ingested, fit_context))
-            .await
-            .map_err(|e| exec_datafusion_err!("training of model {} ended abnormally: {e}", self.spec.model))?
-            .map_err(external)?;
-        *self.trained.lock() = Some(trained);
+        let pending = PendingFit { spec: self.spec.clone(), ingested, context: Arc::clone(context) };
+        *self.pending.lock() = Some(pending);
         Ok(rows)
     }
 }
