@@ -81,3 +81,13 @@ async fn the_server_is_told_the_kms_key() {
     let answer = text(dfml(&server, &["SELECT f1(0.0, 0.0, 0.0, 0.0) AS p"]));
     assert!(answer == "p\n0\n" || answer == "p\n1\n", "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_trained_in_the_background_on_s3() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    let begun = text(dfml(&server, &[TABLE, "SET ml.background_training = true", &create(1)]));
+    assert!(begun.contains("public.m1,TRAINING,"), "{begun}");
+    let shown = text(dfml(&server, &["SHOW MODEL m1"]));
+    assert!(shown.contains("Model State,READY\n"), "{shown}");
+}

@@ -1,6 +1,6 @@
 //! The shell as its users start it: flags, formats, files, errors, exit codes.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -123,4 +123,63 @@ fn a_killed_training_leaves_the_old_model_serving() {
     endless.wait().unwrap();
     let query = ["-q", "--format", "csv", "-c", "SELECT f(-5, -5, 5, 0) AS p"];
     assert_eq!(stdout(&dfml(folder.path()).args(query).output().unwrap()), "p\n1\n");
+}
+
+/// The arguments of a shell that trains a model in the background and prints CSV.
+fn in_background(create: &str) -> [&str; 7] {
+    ["-q", "--format", "csv", "-c", "SET ml.background_training = true", "-c", create]
+}
+
+#[test]
+fn a_script_ends_when_its_models_are_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = format!(
+        "CREATE MODEL m FROM (SELECT * FROM '{}') TARGET class FUNCTION f AUTO OFF MODEL_TYPE XGBOOST \
+         HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '100')",
+        data("banknote.parquet")
+    );
+    let output = dfml(folder.path()).args(in_background(&create)).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("public.m,TRAINING,xgboost,BinaryClassification,,,1372,"), "{}", stdout(&output));
+    let query = ["-q", "--format", "csv", "-c", "SELECT f(-5, -5, 5, 0) AS p"];
+    assert_eq!(stdout(&dfml(folder.path()).args(query).output().unwrap()), "p\n1\n");
+    assert_eq!(std::fs::read_dir(folder.path().join(".dfml/training")).unwrap().count(), 0);
+
+    let too_few = format!(
+        "CREATE MODEL n FROM (SELECT * FROM '{}') TARGET sex FUNCTION g AUTO OFF MODEL_TYPE XGBOOST \
+         OBJECTIVE 'multi:softmax' HYPERPARAMETERS DEFAULT EXCEPT (NUM_CLASS '2')",
+        data("abalone.parquet")
+    );
+    let output = dfml(folder.path()).args(in_background(&too_few)).output().unwrap();
+    assert!(!output.status.success());
+    let error = stderr(&output);
+    assert_eq!(error.matches("model public.n was not trained: the target has 3 classes").count(), 1, "{error}");
+    let show = dfml(folder.path()).args(["-q", "--format", "csv", "-c", "SHOW MODEL n"]).output().unwrap();
+    assert!(stdout(&show).contains("Model State,FAILED\n"), "{}", stdout(&show));
+}
+
+#[test]
+fn a_model_whose_process_is_killed_while_it_trains_is_told_of_as_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = format!(
+        "CREATE MODEL m FROM (SELECT b.* FROM '{}' AS b CROSS JOIN range(100)) TARGET class FUNCTION f AUTO OFF MODEL_TYPE XGBOOST \
+         HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '100000')",
+        data("banknote.parquet")
+    );
+    let mut trainer = dfml(folder.path()).args(in_background(&create)).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(trainer.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("public.m,TRAINING,")), "it ended before it trained");
+    let show = || stdout(&dfml(folder.path()).args(["-q", "--format", "csv", "-c", "SHOW MODEL m"]).output().unwrap());
+    let training = show();
+    assert!(training.contains("Model State,TRAINING\n"), "{training}");
+    trainer.kill().unwrap();
+    trainer.wait().unwrap();
+    // At once where processes can be told apart, else when no sign of life has come for half a minute.
+    let interrupted = (0..1000).map(|_| show()).find(|shown| shown.contains("Model State,FAILED\n")).unwrap();
+    assert!(interrupted.contains("Failure Reason,interrupted: "), "{interrupted}");
+    let call = dfml(folder.path()).args(["-q", "-c", "SELECT f(-5, -5, 5, 0)"]).output().unwrap();
+    assert!(stderr(&call).contains("model public.m was not trained: interrupted"), "{}", stderr(&call));
+    let replace = create.replace("CREATE MODEL", "CREATE OR REPLACE MODEL").replace("100000", "3");
+    assert!(dfml(folder.path()).args(["-q", "-c", &replace]).output().unwrap().status.success());
+    assert!(show().contains("Model State,READY\n"));
 }

@@ -49,6 +49,15 @@ impl Shell {
         self.print(frame, print, started).await
     }
 
+    /// Waits for the models that are being trained in the background, and says so. Fails if one has failed.
+    pub(crate) async fn finish_training(&self) -> Result<()> {
+        let names = self.session.training_names();
+        if !(names.is_empty() || self.print.quiet) {
+            eprintln!("Waiting for models that are still being trained: {}; Ctrl-C cancels that.", names.join(", "));
+        }
+        self.session.finish_training().await
+    }
+
     /// The same shell, printing however many rows there are.
     pub(crate) fn with_all_rows(&self) -> Self {
         Self {

@@ -75,25 +75,37 @@ async fn run(args: Args) -> Result<()> {
     }
     let interactive = args.command.is_empty() && args.file.is_empty() && std::io::stdin().is_terminal();
     let mut shell = start(&args).await?;
-    if args.command.is_empty() && args.file.is_empty() {
+    if interactive {
         for file in args.rc_files() {
-            match script::run_file(&shell, &file).await {
-                Err(e) if interactive => eprintln!("Error: {}: {}", file.display(), message(&e)),
-                outcome => outcome?,
+            if let Err(e) = script::run_file(&shell, &file).await {
+                eprintln!("Error: {}: {}", file.display(), message(&e));
             }
         }
-        if interactive {
-            return shell::run(&mut shell).await;
+        return shell::run(&mut shell).await;
+    }
+    let outcome = scripts(&shell, &args).await;
+    // Models that a script began to train in the background are there when it has ended, even by an error.
+    match (outcome, shell.finish_training().await) {
+        (Err(error), Err(failure)) => Err(DataFusionError::Collection(vec![error, failure])),
+        (outcome, trained) => outcome.and(trained),
+    }
+}
+
+/// Runs what the arguments name, or standard input.
+async fn scripts(shell: &Shell, args: &Args) -> Result<()> {
+    if args.command.is_empty() && args.file.is_empty() {
+        for file in args.rc_files() {
+            script::run_file(shell, &file).await?;
         }
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text)?;
-        return script::run(&shell, &text).await;
+        return script::run(shell, &text).await;
     }
     for file in &args.file {
-        script::run_file(&shell, file).await?;
+        script::run_file(shell, file).await?;
     }
     for command in &args.command {
-        script::run(&shell, command).await?;
+        script::run(shell, command).await?;
     }
     Ok(())
 }

@@ -49,7 +49,16 @@ pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
     {
         eprintln!("The history cannot be written to {}: {e}", history.display());
     }
-    Ok(())
+    if shell.session.training_names().is_empty() {
+        return Ok(());
+    }
+    tokio::select! {
+        outcome = shell.finish_training() => outcome,
+        _ = interrupts.notified() => {
+            eprintln!("Cancelled. SHOW MODEL will say that training was interrupted.");
+            Ok(())
+        }
+    }
 }
 
 /// Runs a line; its error is printed and ends nothing.
