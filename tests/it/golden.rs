@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::support::{project_root, session, value};
+use crate::support::{answer, project_root, session, value};
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -38,5 +38,18 @@ async fn models_of_format_1_predict_as_they_did() {
         ("SELECT count(*) FROM abalone WHERE sex_of(length_, diameter, whole) = sex", "2282"),
     ] {
         assert_eq!(value(&session, query).await, expected, "{query}");
+    }
+    for (query, error) in [
+        (
+            "SELECT explain_model('sexes')",
+            "model public.sexes was created by an earlier version, which kept no explanation",
+        ),
+        (
+            "SELECT * FROM ml_trials('rings')",
+            "model public.rings was created by an earlier version, which kept no training log",
+        ),
+        ("SELECT sex_of_explain(1, 2, 3)", "Invalid function 'sex_of_explain'"),
+    ] {
+        assert!(answer(&session, query).await.contains(error), "{query}");
     }
 }

@@ -59,6 +59,28 @@ async fn replacing_a_model_serves_the_next_statement_and_not_the_running_one() {
 }
 
 #[tokio::test]
+async fn a_model_named_in_a_text_is_the_newest_of_that_name_whatever_its_function() {
+    let store = tempfile::tempdir().unwrap();
+    let location = store.path().to_str().unwrap();
+    let (here, there) = (session(location).await, session(location).await);
+    let accuracy =
+        "SELECT value > 0.9 FROM ml_evaluate('banknote_model', (SELECT * FROM banknote)) WHERE metric = 'accuracy'";
+    try_answer(&here, CREATE_BANKNOTE).await.unwrap();
+    assert_eq!(value(&here, accuracy).await, "true");
+    let replace = CREATE_BANKNOTE
+        .replace("CREATE MODEL", "CREATE OR REPLACE MODEL")
+        .replace("predict_class", "predict_nothing")
+        .replace("FROM banknote", "FROM (SELECT 0 AS nothing, class FROM banknote)");
+    try_answer(&there, &replace).await.unwrap();
+    let error = answer(&here, accuracy).await;
+    assert!(error.contains("the query does not give nothing"), "{error}");
+    let with_nothing = accuracy.replace("SELECT * FROM banknote", "SELECT 0 AS nothing, class FROM banknote");
+    assert_eq!(value(&here, &with_nothing).await, "false");
+    let error = answer(&here, BANKNOTE_HITS).await;
+    assert!(error.contains("Invalid function 'predict_class'"), "{error}");
+}
+
+#[tokio::test]
 async fn a_dropped_model_is_gone_everywhere() {
     let store = tempfile::tempdir().unwrap();
     let location = store.path().to_str().unwrap();

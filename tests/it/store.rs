@@ -42,6 +42,7 @@ pub(crate) fn entry(name: &str) -> ModelEntry {
         created_at: 0,
         function: ModelName::new("public", format!("predict_{name}")),
         has_probabilities: true,
+        has_contributions: true,
         artifact: ArtifactLocation { root: None, digest: "0".repeat(64) },
         training_log: None,
         report: StatementReport {

@@ -137,6 +137,10 @@ impl Model for EnsembleModel {
         Ok(sum)
     }
 
+    fn predictions_per_explanation(&self) -> usize {
+        self.members.iter().map(|member| member.model.predictions_per_explanation()).sum()
+    }
+
     /// A row per member: `member`, `algorithm`, `weight`, `first_feature`, `num_features` and `parameters`, an Arrow IPC
     /// file of the member's own table with its scalars as JSON in the schema metadata.
     fn parameters(&self) -> Result<Parameters> {

@@ -117,6 +117,11 @@ pub trait Model: Debug + Send + Sync + 'static {
         Err(Error::invalid("this kind of model cannot say what its features contributed"))
     }
 
+    /// About how many predictions [`Self::contributions`] asks of the model for one row; 1 where it need not ask.
+    fn predictions_per_explanation(&self) -> usize {
+        1
+    }
+
     /// All that was learned.
     fn parameters(&self) -> Result<Parameters>;
 

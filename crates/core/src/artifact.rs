@@ -147,6 +147,16 @@ impl FittedModel {
         Ok(Arc::new(StructArray::try_new(probability_fields(), arrays, None)?))
     }
 
+    /// The probability of class 1 of two per row; 1 or 0 from a model that knows no probabilities.
+    pub fn predict_score(&self, num_rows: usize, columns: &[ArrayRef]) -> Result<ArrayRef> {
+        let scores: Float64Array = match self.predict_encoded(num_rows, columns)? {
+            Prediction::Probabilities { num_classes: 2, values } => values.chunks_exact(2).map(|p| p[1]).collect(),
+            Prediction::Classes(classes) => classes.into_iter().map(f64::from).collect(),
+            _ => return Err(Error::invalid("only a binary classification has a score")),
+        };
+        Ok(Arc::new(scores))
+    }
+
     /// The bytes of the artifact.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let manifest = serde_json::to_string(&self.manifest).map_err(|e| Error::internal(e.to_string()))?;
@@ -197,7 +207,8 @@ impl FittedModel {
         Ok(Self { manifest, model })
     }
 
-    fn predict_encoded(&self, num_rows: usize, columns: &[ArrayRef]) -> Result<Prediction> {
+    /// What the model says of the user's columns, before it is decoded.
+    pub(crate) fn predict_encoded(&self, num_rows: usize, columns: &[ArrayRef]) -> Result<Prediction> {
         let features = self.manifest.encoder.encode(num_rows, columns)?;
         self.model.predict(&features)
     }

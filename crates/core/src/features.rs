@@ -43,6 +43,14 @@ impl FeatureColumn {
         }
     }
 
+    /// Some of its rows, not copied.
+    fn slice(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::F32(array) => Self::F32(array.slice(range.start, range.len())),
+            Self::F64(array) => Self::F64(array.slice(range.start, range.len())),
+        }
+    }
+
     /// The memory it holds, in bytes.
     pub fn memory_size(&self) -> usize {
         match self {
@@ -134,6 +142,12 @@ impl Features {
     /// The number of features.
     pub fn num_features(&self) -> usize {
         self.columns.len()
+    }
+
+    /// The rows of `range`, not copied.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let columns = self.columns.iter().map(|column| column.slice(range.clone())).collect();
+        Self { num_rows: range.len(), columns }
     }
 
     /// One feature.

@@ -12,6 +12,10 @@ pub enum Metric {
     Rmse,
     /// Mean squared error.
     Mse,
+    /// Mean absolute error.
+    Mae,
+    /// Share of the target's variance that is explained: 1 − Σ (truth − prediction)² / Σ (truth − mean truth)².
+    R2,
     /// Root of the mean squared error of `ln(1 + value)`.
     Rmsle,
     /// Mean pseudo-Huber error, `d² (sqrt(1 + (error/d)²) − 1)`, with slope `d`.
@@ -30,8 +34,16 @@ pub enum Metric {
     LogLoss,
     /// Area under the ROC curve of class 1; ties count one half.
     Auc,
+    /// Share of the rows predicted as class 1 that are.
+    Precision,
+    /// Share of the rows of class 1 that are predicted as such.
+    Recall,
     /// Harmonic mean of precision and recall of class 1.
     F1,
+    /// Unweighted mean of every class's precision.
+    PrecisionMacro,
+    /// Unweighted mean of every class's recall.
+    RecallMacro,
     /// Unweighted mean of every class's F1.
     F1Macro,
     /// Mean squared distance to the nearest centroid.
@@ -44,6 +56,8 @@ impl Metric {
         match self {
             Self::Rmse => "rmse",
             Self::Mse => "mse",
+            Self::Mae => "mae",
+            Self::R2 => "r2",
             Self::Rmsle => "rmsle",
             Self::Mphe(_) => "mphe",
             Self::TweedieNloglik(_) => "tweedie_nloglik",
@@ -53,7 +67,11 @@ impl Metric {
             Self::MulticlassAccuracy => "multiclass_accuracy",
             Self::LogLoss => "logloss",
             Self::Auc => "auc",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
             Self::F1 => "f1_binary",
+            Self::PrecisionMacro => "precision_macro",
+            Self::RecallMacro => "recall_macro",
             Self::F1Macro => "f1_macro",
             Self::Msd => "msd",
         }
@@ -61,7 +79,19 @@ impl Metric {
 
     /// An empty accumulator of this metric.
     pub fn accumulator(self) -> MetricAccumulator {
-        MetricAccumulator { metric: self, count: 0.0, sum: 0.0, scores: Vec::new(), confusion: Vec::new() }
+        MetricAccumulator {
+            metric: self,
+            count: 0.0,
+            sum: 0.0,
+            truth: [0.0; 2],
+            scores: Vec::new(),
+            confusion: Vec::new(),
+        }
+    }
+
+    /// Whether it is a figure of probabilities, which a model that predicts only classes does not have.
+    pub fn needs_probabilities(&self) -> bool {
+        matches!(self, Self::LogLoss | Self::Auc)
     }
 }
 
@@ -71,6 +101,8 @@ pub struct MetricAccumulator {
     metric: Metric,
     count: f64,
     sum: f64,
+    /// The mean of the targets and the sum of their squared deviations from it, for R².
+    truth: [f64; 2],
     /// (score of class 1, is class 1), for ranking metrics.
     scores: Vec<(f64, bool)>,
     /// Per class: true positives, false positives, false negatives.
@@ -90,7 +122,7 @@ impl MetricAccumulator {
             }
             (Metric::LogLoss, Prediction::Probabilities { num_classes, values }) => {
                 for (p, y) in values.chunks_exact(*num_classes).zip(target) {
-                    self.sum -= p[*y as usize].clamp(1e-16, 1.0).ln();
+                    self.sum -= p.get(*y as usize).copied().unwrap_or(0.0).clamp(1e-16, 1.0).ln();
                 }
             }
             (Metric::Auc, Prediction::Probabilities { num_classes: 2, values }) => {
@@ -99,7 +131,15 @@ impl MetricAccumulator {
             (Metric::Auc, Prediction::Values(values)) => {
                 self.scores.extend(values.iter().zip(target).map(|(v, y)| (*v, *y == 1.0)));
             }
-            (Metric::F1 | Metric::F1Macro, prediction) => self.add_confusion(&classes(prediction)?, target),
+            (
+                Metric::Precision
+                | Metric::Recall
+                | Metric::F1
+                | Metric::PrecisionMacro
+                | Metric::RecallMacro
+                | Metric::F1Macro,
+                prediction,
+            ) => self.add_confusion(&classes(prediction)?, target),
             (Metric::Error | Metric::Merror, prediction) => {
                 let wrong = classes(prediction)?.iter().zip(target).filter(|(c, y)| f64::from(**c) != **y).count();
                 self.sum += wrong as f64;
@@ -109,6 +149,11 @@ impl MetricAccumulator {
                 self.sum += right as f64;
             }
             (metric, Prediction::Values(values)) => {
+                if metric == Metric::R2 {
+                    let (count, mean) = (target.len() as f64, target.iter().sum::<f64>() / target.len() as f64);
+                    let squares = target.iter().map(|y| (y - mean).powi(2)).sum();
+                    self.add_truth(self.count - count, count, [mean, squares]);
+                }
                 self.sum += values.iter().zip(target).map(|(p, y)| loss(metric, *p, *y)).sum::<f64>();
             }
             (metric, _) => {
@@ -123,9 +168,67 @@ impl MetricAccumulator {
         match self.metric {
             Metric::Rmse | Metric::Rmsle => (self.sum / self.count).sqrt(),
             Metric::Auc => area_under_curve(&mut self.scores),
-            Metric::F1 => self.confusion.get(1).copied().map_or(f64::NAN, f1),
-            Metric::F1Macro => self.confusion.iter().copied().map(f1).sum::<f64>() / self.confusion.len().max(1) as f64,
+            Metric::R2 => 1.0 - self.sum / self.truth[1],
+            Metric::Precision | Metric::Recall | Metric::F1 => {
+                self.confusion.get(1).map_or(f64::NAN, |counts| class_score(self.metric, *counts))
+            }
+            Metric::PrecisionMacro | Metric::RecallMacro | Metric::F1Macro => {
+                let scores = self.confusion.iter().map(|counts| class_score(self.metric, *counts));
+                scores.sum::<f64>() / self.confusion.len() as f64
+            }
             _ => self.sum / self.count,
+        }
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The memory it holds, in bytes.
+    pub fn memory_size(&self) -> usize {
+        size_of_val(self.scores.as_slice()) + size_of_val(self.confusion.as_slice()) + size_of::<Self>()
+    }
+
+    /// Whether nothing has been added.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0.0
+    }
+
+    /// All that it holds, as numbers, for [`Self::merge`].
+    pub fn state(&self) -> Vec<f64> {
+        let mut state = vec![self.count, self.sum, self.truth[0], self.truth[1], self.confusion.len() as f64];
+        state.extend(self.confusion.as_flattened());
+        state.extend(self.scores.iter().flat_map(|(score, positive)| [*score, f64::from(u8::from(*positive))]));
+        state
+    }
+
+    /// Adds the rows of another accumulator of the same metric, given its state.
+    pub fn merge(&mut self, state: &[f64]) -> Result<()> {
+        let damaged = || Error::internal("the state of a metric is damaged");
+        let [count, sum, mean, squares, classes, rest @ ..] = state else { return Err(damaged()) };
+        let (confusion, scores) = rest.split_at_checked(*classes as usize * 3).ok_or_else(damaged)?;
+        self.add_truth(self.count, *count, [*mean, *squares]);
+        self.count += count;
+        self.sum += sum;
+        let (confusion, _) = confusion.as_chunks::<3>();
+        if self.confusion.len() < confusion.len() {
+            self.confusion.resize(confusion.len(), [0.0; 3]);
+        }
+        for (counts, more) in self.confusion.iter_mut().zip(confusion) {
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
+        let (scores, _) = scores.as_chunks::<2>();
+        self.scores.extend(scores.iter().map(|[score, positive]| (*score, *positive == 1.0)));
+        Ok(())
+    }
+
+    /// Joins mean and squares of `count` more targets with those of `before` targets (Chan, Golub, LeVeque 1979).
+    fn add_truth(&mut self, before: f64, count: f64, [mean, squares]: [f64; 2]) {
+        if count > 0.0 {
+            let delta = mean - self.truth[0];
+            self.truth[0] += delta * count / (before + count);
+            self.truth[1] += squares + delta * delta * before * count / (before + count);
         }
     }
 
@@ -151,14 +254,20 @@ fn classes(prediction: &Prediction) -> Result<Vec<u32>> {
     prediction.classes().ok_or_else(|| Error::internal("a metric of classes does not fit predicted numbers"))
 }
 
-fn f1([true_positives, false_positives, false_negatives]: [f64; 3]) -> f64 {
-    let denominator = 2.0 * true_positives + false_positives + false_negatives;
-    if denominator == 0.0 { 0.0 } else { 2.0 * true_positives / denominator }
+/// Precision, recall or F1 of one class; 0 where it is 0 / 0.
+fn class_score(metric: Metric, [true_positives, false_positives, false_negatives]: [f64; 3]) -> f64 {
+    let (numerator, denominator) = match metric {
+        Metric::Precision | Metric::PrecisionMacro => (true_positives, true_positives + false_positives),
+        Metric::Recall | Metric::RecallMacro => (true_positives, true_positives + false_negatives),
+        _ => (2.0 * true_positives, 2.0 * true_positives + false_positives + false_negatives),
+    };
+    if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
 
 /// The loss of one row under a metric that is a mean of losses. Formulas as in XGBoost's `elementwise_metric.cu`.
 fn loss(metric: Metric, prediction: f64, truth: f64) -> f64 {
     match metric {
+        Metric::Mae => (prediction - truth).abs(),
         Metric::Rmsle => (prediction.ln_1p() - truth.ln_1p()).powi(2),
         Metric::Mphe(slope) => slope * slope * ((1.0 + ((prediction - truth) / slope).powi(2)).sqrt() - 1.0),
         Metric::TweedieNloglik(rho) => {
@@ -208,11 +317,43 @@ mod tests {
         // Pairs (0.9, 0.8), (0.9, 0.3), (0.6, 0.3) are right, (0.6, 0.8) is wrong.
         check(Metric::Auc, p.clone(), &y, 0.75);
         // Two true positives, one false positive.
-        check(Metric::F1, p, &y, 0.8);
+        check(Metric::Precision, p.clone(), &y, 2.0 / 3.0);
+        check(Metric::Recall, p.clone(), &y, 1.0);
+        check(Metric::F1, p.clone(), &y, 0.8);
+        check(Metric::PrecisionMacro, p.clone(), &y, (1.0 + 2.0 / 3.0) / 2.0);
+        check(Metric::RecallMacro, p, &y, 0.75);
         check(Metric::Auc, binary(&[0.5, 0.5]), &[1.0, 0.0], 0.5);
         check(Metric::Rmse, Prediction::Values(vec![1.0, 3.0]), &[1.0, 1.0], 2f64.sqrt());
+        check(Metric::Mae, Prediction::Values(vec![1.0, 3.0]), &[1.0, 4.0], 0.5);
+        // Residuals 0, 1 and 1; deviations from the mean 2 are 1, 0 and 1.
+        check(Metric::R2, Prediction::Values(vec![1.0, 3.0, 2.0]), &[1.0, 2.0, 3.0], 0.0);
         check(Metric::LogLoss, binary(&[0.5, 0.25]), &[1.0, 0.0], -(0.5f64.ln() + 0.75f64.ln()) / 2.0);
         check(Metric::Merror, Prediction::Classes(vec![0, 2, 2]), &[0.0, 1.0, 2.0], 1.0 / 3.0);
+    }
+
+    #[test]
+    fn accumulators_of_parts_merge_into_that_of_the_whole() {
+        let binary_metrics =
+            [Metric::Error, Metric::Auc, Metric::F1, Metric::Precision, Metric::RecallMacro, Metric::LogLoss];
+        let truth = [1.0, 0.0, 0.0, 1.0, 1.0];
+        let values = [0.9, 0.8, 0.3, 0.6, 0.1];
+        let regression = [Metric::Mae, Metric::R2, Metric::Rmse].map(|metric| (metric, false));
+        for (metric, classifies) in binary_metrics.map(|metric| (metric, true)).into_iter().chain(regression) {
+            let predict =
+                |values: &[f64]| if classifies { binary(values) } else { Prediction::Values(values.to_vec()) };
+            let accumulate = |rows: std::ops::Range<usize>| {
+                let mut accumulator = metric.accumulator();
+                accumulator.add(&predict(&values[rows.clone()]), &truth[rows]).unwrap();
+                accumulator
+            };
+            let mut merged = metric.accumulator();
+            for rows in [2..5, 0..0, 0..2] {
+                merged.merge(&accumulate(rows).state()).unwrap();
+            }
+            let (merged, whole) = (merged.finish(), accumulate(0..5).finish());
+            assert!((merged - whole).abs() < 1e-12, "{metric:?}: {merged} instead of {whole}");
+        }
+        assert!(Metric::F1.accumulator().merge(&[1.0, 0.0, 0.0, 0.0, 7.0]).is_err());
     }
 
     #[test]

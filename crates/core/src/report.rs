@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Importance {
     /// `values[output][column]`, in raw output units; one output, or one per class of a multiclass model.
     pub values: Vec<Vec<f64>>,
-    /// The base value of each output: the expected raw output.
+    /// The base value of each output: the expected raw output, the mean over the rows where it differs between them.
     pub expected: Vec<f64>,
     /// How many rows were explained.
     pub rows: u64,

@@ -252,14 +252,44 @@ impl Target {
             }
             return Ok(numbers);
         }
+        let classes = self.class_indices(column)?;
+        if classes.iter().any(|class| class.is_nan()) {
+            return Err(Error::internal(format!("target column {} has a class that training did not see", self.name)));
+        }
+        Ok(classes)
+    }
+
+    /// The same for rows that need not be those of training: a class that training did not see gets the index after the
+    /// last; with two classes it is an error.
+    pub fn encode_truth(&self, column: &ArrayRef) -> Result<Vec<f64>> {
+        if self.classes.is_empty() {
+            return self.encode(column);
+        }
+        let mut classes = self.class_indices(column)?;
+        if let (Some(row), [first, second]) = (classes.iter().position(|class| class.is_nan()), self.classes.as_slice())
+        {
+            let text = cast(&column.slice(row, 1), &DataType::Utf8)?;
+            return Err(Error::data(format!(
+                "target column {} has the value {}, but the model knows {first} and {second} only; filter it out",
+                self.name,
+                text.as_string::<i32>().value(0)
+            )));
+        }
+        for class in &mut classes {
+            if class.is_nan() {
+                *class = self.classes.len() as f64;
+            }
+        }
+        Ok(classes)
+    }
+
+    /// The index of each row's class, NaN for a class that training did not see.
+    fn class_indices(&self, column: &ArrayRef) -> Result<Vec<f64>> {
         let index: HashMap<&str, f64> = self.classes.iter().map(String::as_str).zip((0..).map(f64::from)).collect();
         let mut classes = Vec::with_capacity(column.len());
         for_each_text(&cast(column, &DataType::Utf8)?, &mut |text| {
             classes.push(text.and_then(|text| index.get(text)).copied().unwrap_or(f64::NAN));
         })?;
-        if classes.iter().any(|class| class.is_nan()) {
-            return Err(Error::internal(format!("target column {} has a class that training did not see", self.name)));
-        }
         Ok(classes)
     }
 

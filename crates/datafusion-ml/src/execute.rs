@@ -118,7 +118,8 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
     }
 }
 
-fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
+/// The error for a name that no model has.
+pub(crate) fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
     let names: BTreeSet<&str> = state.names().into_iter().map(|name| name.name.as_str()).collect();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! The rooms, in the order in which a statement walks through them: [`sql`] parses it, `resolve` loads the models whose
-//! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned, [`store`] keeps artifacts, [`catalog`] records models,
-//! `predict` evaluates them, `show` reports.
+//! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned,
+//! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them, `explain` says what they look at,
+//! `tables` how they were trained and how well they do, `show` reports.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -23,6 +24,7 @@ mod background;
 pub mod catalog;
 mod error;
 mod execute;
+mod explain;
 mod options;
 mod predict;
 mod resolve;
@@ -30,6 +32,7 @@ mod session;
 mod show;
 pub mod sql;
 pub mod store;
+mod tables;
 mod train;
 
 pub use datafusion_ml_core as core;

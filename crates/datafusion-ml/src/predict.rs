@@ -1,4 +1,4 @@
-//! A model's functions as vectorised scalar functions: `fn`, `fn_probabilities` and `fn_prob`.
+//! A model's functions as vectorised scalar functions: `fn`, `fn_probabilities`, `fn_prob` and `fn_explain`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 use datafusion_ml_core::encoder::accepts;
 use datafusion_ml_core::{FittedModel, artifact};
 
-use crate::catalog::{FunctionName, ModelEntry};
+use crate::catalog::{EXPLAIN_SUFFIX, FunctionName, ModelEntry};
 use crate::error::{external, invalid};
 use crate::show::postgres_type;
 
@@ -26,6 +26,21 @@ enum Output {
     Label,
     /// `Struct<probabilities: List<Float64>, labels: List<Utf8>>`.
     Probabilities,
+    /// What each column contributed, [`FittedModel::explanation_type`].
+    Explanation,
+    /// The probability of the second of two classes; a part of plans, not a function that can be called by its name.
+    Score,
+}
+
+impl Output {
+    /// What the function of a model answers whose name has this after that of the prediction function.
+    fn of(suffix: &str) -> Self {
+        match suffix {
+            "" => Self::Label,
+            EXPLAIN_SUFFIX => Self::Explanation,
+            _ => Self::Probabilities,
+        }
+    }
 }
 
 /// One function of one version of a model.
@@ -53,7 +68,7 @@ pub(crate) fn functions(
 ) -> Result<Vec<Arc<ScalarUDF>>> {
     let mut functions = Vec::new();
     for function in entry.functions() {
-        let output = if function == entry.function { Output::Label } else { Output::Probabilities };
+        let output = Output::of(function.name.strip_prefix(&entry.function.name).unwrap_or_default());
         for name in call_names(&function, default_schema) {
             let implementation = PredictFunction::try_new(name, output, entry, model)?;
             functions.push(Arc::new(ScalarUDF::from(implementation)));
@@ -76,6 +91,22 @@ pub(crate) fn entry_of(function: &ScalarUDF) -> Option<&Arc<ModelEntry>> {
     function.inner().downcast_ref::<PredictFunction>().map(|function| &function.entry)
 }
 
+/// The model behind a function of ours; `None` for any other function.
+pub(crate) fn model_of(function: &ScalarUDF) -> Option<&Arc<FittedModel>> {
+    function.inner().downcast_ref::<PredictFunction>().map(|function| &function.model)
+}
+
+/// The function for the probability of the second of two classes.
+pub(crate) fn score_function(entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<ScalarUDF> {
+    let name = format!("{}_score", entry.function);
+    Ok(ScalarUDF::from(PredictFunction::try_new(name, Output::Score, entry, model)?))
+}
+
+/// Whether two entries are of the same version of a model.
+pub(crate) fn same_version(a: &ModelEntry, b: &ModelEntry) -> bool {
+    a.name == b.name && a.version == b.version && a.artifact == b.artifact
+}
+
 impl PredictFunction {
     fn try_new(name: String, output: Output, entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<Self> {
         let encoder = &model.manifest().encoder;
@@ -85,6 +116,8 @@ impl PredictFunction {
         let return_type = match output {
             Output::Label => model.prediction_type().map_err(external)?,
             Output::Probabilities => artifact::probabilities_type(),
+            Output::Explanation => model.explanation_type(),
+            Output::Score => DataType::Float64,
         };
         let documentation = document(&name, output, entry);
         Ok(Self {
@@ -103,6 +136,8 @@ impl PredictFunction {
         let result = match self.output {
             Output::Label => self.model.predict(num_rows, columns),
             Output::Probabilities => self.model.predict_probabilities(num_rows, columns),
+            Output::Explanation => self.model.explain(num_rows, columns),
+            Output::Score => self.model.predict_score(num_rows, columns),
         };
         result
             .map_err(|e| external(datafusion_ml_core::Error::new(e.kind(), format!("{}: {}", self.name, e.message()))))
@@ -127,6 +162,12 @@ fn document(name: &str, output: Output, entry: &ModelEntry) -> Documentation {
         (Output::Probabilities, _) => format!(
             "The probabilities of the labels by model {} ({}), the most probable first: \
              a struct of two lists, probabilities and labels.",
+            entry.name, report.model_type
+        ),
+        (Output::Score, _) => format!("The probability of the second class by model {}.", entry.name),
+        (Output::Explanation, _) => format!(
+            "What each column contributed to the prediction by model {} ({}), the largest contribution first: \
+             Shapley values, which with base_value add up to prediction, the raw output.",
             entry.name, report.model_type
         ),
     };
@@ -211,11 +252,7 @@ impl fmt::Debug for PredictFunction {
 
 impl PartialEq for PredictFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.output == other.output
-            && self.entry.name == other.entry.name
-            && self.entry.version == other.entry.version
-            && self.entry.artifact == other.entry.artifact
+        self.name == other.name && self.output == other.output && same_version(&self.entry, &other.entry)
     }
 }
 

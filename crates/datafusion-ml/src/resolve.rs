@@ -4,20 +4,25 @@
 //! This is the one way by which a function comes to be callable, be its model new, of an earlier session, made or replaced
 //! a moment ago by another process, or dropped.
 
+mod named;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion_ml_auto::{ENSEMBLE, Ensemble};
 use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
+pub(crate) use self::named::named_model;
+use self::named::resolve_named;
 use crate::background::{Training, TrainingStatus, find_training};
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
-use crate::predict::{call_names, entry_of, functions};
+use crate::predict::{call_names, entry_of, functions, same_version};
 use crate::session::MlSession;
 use crate::sql::{function_names, quote_function_names};
 use crate::store::{StoreRoot, parse_store_url};
@@ -27,6 +32,7 @@ use crate::store::{StoreRoot, parse_store_url};
 pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
     let called = function_names(statement);
     resolve_names(session, &called).await?;
+    resolve_named(session, statement).await?;
     if called.iter().any(|name| name.contains('.')) {
         let state = session.context().state_ref();
         let state = state.read();
@@ -71,21 +77,24 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
 /// Fails if the function is of a model that is being trained, or could not be; else gives the newest state of the catalog.
 async fn not_in_training(session: &MlSession, function: &FunctionName) -> Result<Arc<CatalogState>> {
     let (state, training) = find_training(session, |state| state.training_of_function(function)).await?;
-    let Some(Training { entry, status }) = training else { return Ok(state) };
-    if state.model_of_function(function).is_some() {
-        return Ok(state);
+    match training {
+        Some(training) if state.model_of_function(function).is_none() => Err(not_ready(&training, function)),
+        _ => Ok(state),
     }
+}
+
+/// The error for a call of a model that is being trained, or could not be.
+fn not_ready(Training { entry, status }: &Training, called: &dyn std::fmt::Display) -> DataFusionError {
     let name = &entry.name;
-    Err(invalid(match (status.failure(), status) {
+    invalid(match (status.failure(), status) {
         (Some(reason), _) => format!(
-            "function {function} cannot be called, for model {name} was not trained: {reason}; DROP MODEL {name} and \
-             create it again"
+            "{called} cannot be called, for model {name} was not trained: {reason}; DROP MODEL {name} and create it again"
         ),
         (None, TrainingStatus::Running(Some(progress))) => {
-            format!("model {name} is still being trained ({progress}); call {function} when SHOW MODEL says READY")
+            format!("model {name} is still being trained ({progress}); call {called} when SHOW MODEL says READY")
         }
-        (None, _) => format!("model {name} is still being trained; call {function} when SHOW MODEL says READY"),
-    }))
+        (None, _) => format!("model {name} is still being trained; call {called} when SHOW MODEL says READY"),
+    })
 }
 
 /// Resolves every function of every model.
@@ -115,11 +124,19 @@ pub(crate) fn is_foreign(state: &SessionState, name: &str) -> bool {
     }
 }
 
-/// Puts the functions of a fitted model into the context.
+/// Puts the functions of a fitted model into the context, in place of those of other versions of it.
 pub(crate) fn register(session: &MlSession, entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<()> {
     let functions = functions(entry, model, &session.default_schema())?;
     let state = session.context().state_ref();
     let mut state = state.write();
+    let is_stale = |function: &ScalarUDF| {
+        entry_of(function).is_some_and(|other| other.name == entry.name && !same_version(other, entry))
+    };
+    let stale: Vec<String> =
+        state.scalar_functions().iter().filter(|(_, f)| is_stale(f)).map(|(name, _)| name.clone()).collect();
+    for name in stale {
+        state.deregister_udf(&name)?;
+    }
     for function in functions {
         state.register_udf(function)?;
     }
@@ -152,41 +169,45 @@ fn registered<'a>(state: &'a SessionState, name: &str) -> Option<&'a Arc<ModelEn
 fn are_registered<'a>(session: &MlSession, entry: &ModelEntry, names: impl IntoIterator<Item = &'a str>) -> bool {
     let state = session.context().state_ref();
     let state = state.read();
-    names.into_iter().all(|name| {
-        registered(&state, name).is_some_and(|registered| {
-            registered.name == entry.name
-                && registered.version == entry.version
-                && registered.artifact == entry.artifact
-        })
-    })
+    names.into_iter().all(|name| registered(&state, name).is_some_and(|registered| same_version(registered, entry)))
 }
 
 /// Loads a model and registers its functions.
-async fn load(session: &MlSession, entry: &Arc<ModelEntry>) -> Result<()> {
+async fn load(session: &MlSession, entry: &Arc<ModelEntry>) -> Result<Arc<FittedModel>> {
     let model = Arc::new(read(session, entry).await?);
-    register(session, entry, &model)
+    register(session, entry, &model)?;
+    Ok(model)
 }
 
 /// Reads a model's artifact.
 async fn read(session: &MlSession, entry: &ModelEntry) -> Result<FittedModel> {
-    let shared = &session.shared;
-    let named = |e: Error| external(Error::new(e.kind(), format!("model {}: {}", entry.name, e.message())));
-    let bytes = match &entry.artifact.root {
-        None => shared.root.get_artifact(&entry.artifact.digest).await,
-        Some(url) => match StoreRoot::open(&parse_store_url(url)?, shared.stores.as_ref(), None).await {
-            Ok(root) => root.get_artifact(&entry.artifact.digest).await,
-            Err(e) => Err(e),
-        },
-    };
-    let bytes = bytes.map_err(|e| match find_error(&e) {
-        Some(error) => named(error.clone()),
-        None => e,
-    })?;
+    let root = place(session, entry).await?;
+    let bytes = root.get_artifact(&entry.artifact.digest).await.map_err(|e| name_model(entry, e))?;
+    let algorithms = &session.shared.algorithms;
     let algorithm = |name: &str| match name {
-        ENSEMBLE => Some(Arc::new(Ensemble::new(shared.algorithms.values().cloned())) as Arc<dyn Algorithm>),
-        name => shared.algorithms.get(name).cloned(),
+        ENSEMBLE => Some(Arc::new(Ensemble::new(algorithms.values().cloned())) as Arc<dyn Algorithm>),
+        name => algorithms.get(name).cloned(),
     };
-    FittedModel::from_bytes(bytes, algorithm).map_err(named)
+    FittedModel::from_bytes(bytes, algorithm).map_err(|e| name_model(entry, external(e)))
+}
+
+/// The folder in which a model's files lie.
+async fn place(session: &MlSession, entry: &ModelEntry) -> Result<StoreRoot> {
+    let shared = &session.shared;
+    match &entry.artifact.root {
+        None => Ok(shared.root.clone()),
+        Some(url) => StoreRoot::open(&parse_store_url(url)?, shared.stores.as_ref(), None)
+            .await
+            .map_err(|e| name_model(entry, e)),
+    }
+}
+
+/// The error with the name of the model that it is about.
+fn name_model(entry: &ModelEntry, error: DataFusionError) -> DataFusionError {
+    match find_error(&error) {
+        Some(e) => external(Error::new(e.kind(), format!("model {}: {}", entry.name, e.message()))),
+        None => error,
+    }
 }
 
 /// Fails if one of the functions of `entry` would hide a function that is not of a model, or belongs to another model.

@@ -13,9 +13,11 @@ use datafusion_ml_core::Algorithm;
 use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
+use crate::explain::register_explain_model;
 use crate::options::MlOptions;
 use crate::sql::{MlParser, Statement};
 use crate::store::{ObjectStores, RegisteredStores, StoreRoot, parse_store_url};
+use crate::tables::register_table_functions;
 use crate::train::TrainingProgress;
 
 /// A DataFusion session in which models can be created and called.
@@ -97,6 +99,8 @@ impl MlSessionBuilder {
             if extensions.get::<MlOptions>().is_none() {
                 extensions.insert(MlOptions::default());
             }
+            register_explain_model(&mut state, None)?;
+            register_table_functions(&mut state)?;
         }
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
         let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;

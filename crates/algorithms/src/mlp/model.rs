@@ -63,6 +63,16 @@ impl MlpModel {
         let outputs = self.network.outputs_of(&inputs, rows);
         outputs.into_iter().map(|output| mean + deviation * f64::from(output)).collect()
     }
+
+    /// The way to ask for Shapley values, made on first use.
+    fn shapley(&self) -> Result<&KernelShap> {
+        if let Some(shapley) = self.shapley.get() {
+            return Ok(shapley);
+        }
+        let background = Features::from_f64(self.background.clone())?;
+        let shapley = KernelShap::try_new(&background, KernelShap::one_each(self.background.len()), 0)?;
+        Ok(self.shapley.get_or_init(|| shapley))
+    }
 }
 
 impl Model for MlpModel {
@@ -102,15 +112,11 @@ impl Model for MlpModel {
 
     /// Of every feature, against a sample of training rows: exact of up to 11 features, else from sampled coalitions.
     fn contributions(&self, features: &Features) -> Result<Contributions> {
-        let shapley = match self.shapley.get() {
-            Some(shapley) => shapley,
-            None => {
-                let background = Features::from_f64(self.background.clone())?;
-                let shapley = KernelShap::try_new(&background, KernelShap::one_each(self.background.len()), 0)?;
-                self.shapley.get_or_init(|| shapley)
-            }
-        };
-        shapley.contributions(features, &|features| self.raw(features))
+        self.shapley()?.contributions(features, &|features| self.raw(features))
+    }
+
+    fn predictions_per_explanation(&self) -> usize {
+        self.shapley().map_or(1, KernelShap::predictions_per_row)
     }
 
     fn parameters(&self) -> Result<Parameters> {

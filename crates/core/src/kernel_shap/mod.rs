@@ -106,6 +106,11 @@ impl KernelShap {
         self.plan.is_exact()
     }
 
+    /// How many raw outputs are asked for a row.
+    pub fn predictions_per_row(&self) -> usize {
+        2 * self.plan.num_pairs() * self.background_rows
+    }
+
     /// The Shapley values of every row. The first feature of a player bears the player's value, its others 0. `raw` gives
     /// the model's raw outputs of rows of the same types as `features`; it is called with a few thousand at a time.
     /// Against the errors of sampling see [`Contributions::sampling_error`].

@@ -42,6 +42,11 @@ impl ModelName {
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
     }
+
+    /// The name with something behind it.
+    pub(crate) fn with_suffix(&self, suffix: &str) -> Self {
+        Self::new(&self.schema, format!("{}{suffix}", self.name))
+    }
 }
 
 impl fmt::Display for ModelName {
@@ -61,6 +66,9 @@ pub struct ModelKey {
     pub function: FunctionName,
     /// Whether `<function>_probabilities` exists too.
     pub has_probabilities: bool,
+    /// Whether `<function>_explain` exists too; models of earlier versions have none.
+    #[serde(default)]
+    pub has_contributions: bool,
 }
 
 /// Where an artifact lies.
@@ -98,6 +106,9 @@ pub struct ModelEntry {
     pub function: FunctionName,
     /// Whether `<function>_probabilities` exists too.
     pub has_probabilities: bool,
+    /// Whether `<function>_explain` exists too; models of earlier versions have none.
+    #[serde(default)]
+    pub has_contributions: bool,
     /// Where the fitted model lies.
     pub artifact: ArtifactLocation,
     /// The digest of the [`TrainingLog`](datafusion_ml_core::TrainingLog), which lies beside the artifact; models of
@@ -158,18 +169,29 @@ pub struct StatementReport {
 }
 
 /// What the names of the functions for probabilities, both of Redshift's, have after that of the prediction function.
-pub(super) const PROBABILITY_SUFFIXES: [&str; 2] = ["_probabilities", "_prob"];
+const PROBABILITY_SUFFIXES: [&str; 2] = ["_probabilities", "_prob"];
+
+/// What the name of the function for contributions has after that of the prediction function.
+pub(crate) const EXPLAIN_SUFFIX: &str = "_explain";
+
+/// What the names of all functions that a model may have are made of.
+pub(crate) const FUNCTION_SUFFIXES: [&str; 4] = ["", PROBABILITY_SUFFIXES[0], PROBABILITY_SUFFIXES[1], EXPLAIN_SUFFIX];
 
 impl ModelKey {
-    /// Every function of the model: for predictions, and for probabilities under both of Redshift's names.
+    /// Every function of the model: for predictions, for probabilities under both of Redshift's names, and for what the
+    /// columns contributed.
     pub fn functions(&self) -> Vec<FunctionName> {
-        let mut functions = vec![self.function.clone()];
-        if self.has_probabilities {
-            for suffix in PROBABILITY_SUFFIXES {
-                functions.push(FunctionName::new(&self.function.schema, format!("{}{suffix}", self.function.name)));
-            }
+        let suffixes = FUNCTION_SUFFIXES.into_iter().filter(|suffix| self.has_function(suffix));
+        suffixes.map(|suffix| self.function.with_suffix(suffix)).collect()
+    }
+
+    /// Whether the model has the function of that suffix.
+    pub(super) fn has_function(&self, suffix: &str) -> bool {
+        match suffix {
+            "" => true,
+            EXPLAIN_SUFFIX => self.has_contributions,
+            _ => self.has_probabilities,
         }
-        functions
     }
 }
 
@@ -181,6 +203,7 @@ impl ModelEntry {
             version: self.version,
             function: self.function.clone(),
             has_probabilities: self.has_probabilities,
+            has_contributions: self.has_contributions,
         }
     }
 

@@ -23,6 +23,7 @@ mod training;
 
 pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
+pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};
 pub use indexed::IndexedEntry;
 pub use log::Catalog;
 pub use state::CatalogState;

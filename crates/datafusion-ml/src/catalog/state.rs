@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::entry::{Action, FunctionName, ModelKey, ModelName, PROBABILITY_SUFFIXES};
+use super::entry::{Action, FUNCTION_SUFFIXES, FunctionName, ModelKey, ModelName};
 use super::indexed::IndexedEntry;
 use super::training::TrainingEntry;
 
@@ -48,14 +48,11 @@ impl CatalogState {
         Some(&self.by_name[position])
     }
 
-    /// The model that a function belongs to, be it for predictions or for probabilities.
+    /// The model that a function belongs to, whatever it answers.
     pub fn model_of_function(&self, function: &FunctionName) -> Option<&IndexedEntry> {
-        let FunctionName { schema, name } = function;
-        self.model_predicting_by(schema, name).or_else(|| {
-            PROBABILITY_SUFFIXES.iter().find_map(|suffix| {
-                let model = self.model_predicting_by(schema, name.strip_suffix(suffix)?)?;
-                model.key().has_probabilities.then_some(model)
-            })
+        FUNCTION_SUFFIXES.iter().find_map(|suffix| {
+            let model = self.model_predicting_by(&function.schema, function.name.strip_suffix(suffix)?)?;
+            model.key().has_function(suffix).then_some(model)
         })
     }
 

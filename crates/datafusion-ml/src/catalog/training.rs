@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{FunctionName, ModelName, PROBABILITY_SUFFIXES, StatementReport};
+use super::entry::{FUNCTION_SUFFIXES, FunctionName, ModelName, StatementReport};
 use crate::background::Process;
 
 /// A model that is being trained in the background, or could not be. There may be a model of the same name, which this
@@ -30,10 +30,8 @@ pub struct TrainingEntry {
 }
 
 impl TrainingEntry {
-    /// Every function that the model may have: whether it has probabilities is known when it is fitted.
+    /// Every function that the model may have: which it has is known when it is fitted.
     pub fn functions(&self) -> Vec<FunctionName> {
-        let suffixes = [""].into_iter().chain(PROBABILITY_SUFFIXES);
-        let name = |suffix| format!("{}{suffix}", self.function.name);
-        suffixes.map(|suffix| FunctionName::new(&self.function.schema, name(suffix))).collect()
+        FUNCTION_SUFFIXES.map(|suffix| self.function.with_suffix(suffix)).to_vec()
     }
 }

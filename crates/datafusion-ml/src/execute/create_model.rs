@@ -22,7 +22,8 @@ use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
 use crate::background::{is_wanted, see_through};
 use crate::catalog::{
-    Action, ArtifactLocation, CatalogState, FunctionName, ModelEntry, ModelName, SourceText, TrainingEntry,
+    Action, ArtifactLocation, CatalogState, FUNCTION_SUFFIXES, FunctionName, ModelEntry, ModelName, SourceText,
+    TrainingEntry,
 };
 use crate::error::{external, invalid};
 use crate::resolve::{check_function_names, register, resolve};
@@ -198,10 +199,7 @@ fn check_names(
         }
         (None, None) => {}
     }
-    let mut functions = vec![function.clone()];
-    for suffix in ["probabilities", "prob"] {
-        functions.push(FunctionName::new(&function.schema, format!("{}_{suffix}", function.name)));
-    }
+    let functions = FUNCTION_SUFFIXES.map(|suffix| function.with_suffix(suffix));
     check_function_names(session, catalog, &functions, name)
 }
 

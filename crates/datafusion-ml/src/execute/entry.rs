@@ -95,6 +95,7 @@ pub(super) fn entry(
         created_at: draft.created_at,
         function: draft.function,
         has_probabilities: model.has_probabilities(),
+        has_contributions: model.has_contributions(),
         artifact,
         training_log: Some(training_log),
         report: StatementReport {

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Visit, VisitMut, visit_expressions, visit_expressions_mut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, TableFactor, Value, Visit,
+    VisitMut, Visitor, visit_expressions_mut,
 };
 
 /// The names of all functions that the statement calls anywhere: in projections, filters, subqueries, common table
@@ -14,28 +15,24 @@ use datafusion::sql::sqlparser::ast::{
 ///
 /// A name is in lower case unless it is quoted, the parts of a qualified one joined by dots: `public.predict_churn`.
 pub fn function_names(statement: &DFStatement) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    match statement {
-        DFStatement::Statement(statement) => collect(statement.as_ref(), &mut names),
-        DFStatement::Explain(explain) => names = function_names(&explain.statement),
-        DFStatement::CopyTo(copy) => match &copy.source {
-            CopyToSource::Query(query) => collect(query.as_ref(), &mut names),
-            CopyToSource::Relation(_) => {}
-        },
-        DFStatement::CreateExternalTable(table) => {
-            collect(&table.columns, &mut names);
-            collect(&table.order_exprs, &mut names);
-        }
-        DFStatement::Reset(_) => {}
-    }
-    names
+    let mut calls = Calls::default();
+    calls.collect_from(statement);
+    calls.names
+}
+
+/// The calls of functions, scalar or in FROM, whose first argument is a text: the function's name and the text, as in
+/// `explain_model('churn')`.
+pub fn calls_with_text(statement: &DFStatement) -> BTreeSet<(String, String)> {
+    let mut calls = Calls::default();
+    calls.collect_from(statement);
+    calls.with_text
 }
 
 /// The names of all functions that the query calls anywhere, as [`function_names`] gives them.
 pub fn query_function_names(query: &Query) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    collect(query, &mut names);
-    names
+    let mut calls = Calls::default();
+    calls.collect(query);
+    calls.names
 }
 
 /// Writes the qualified function names that `is_ours` accepts as one quoted identifier: `Public.F(x)` becomes
@@ -54,13 +51,74 @@ pub fn quote_function_names(statement: &mut DFStatement, is_ours: &dyn Fn(&str) 
     }
 }
 
-fn collect(node: &impl Visit, names: &mut BTreeSet<String>) {
-    let _: ControlFlow<Infallible> = visit_expressions(node, |expr| {
+/// The calls seen so far.
+#[derive(Default)]
+struct Calls {
+    /// Of scalar, aggregate and window functions.
+    names: BTreeSet<String>,
+    /// Of all functions with a text as their first argument, and that text.
+    with_text: BTreeSet<(String, String)>,
+}
+
+impl Calls {
+    fn collect_from(&mut self, statement: &DFStatement) {
+        match statement {
+            DFStatement::Statement(statement) => self.collect(statement.as_ref()),
+            DFStatement::Explain(explain) => self.collect_from(&explain.statement),
+            DFStatement::CopyTo(copy) => match &copy.source {
+                CopyToSource::Query(query) => self.collect(query.as_ref()),
+                CopyToSource::Relation(_) => {}
+            },
+            DFStatement::CreateExternalTable(table) => {
+                self.collect(&table.columns);
+                self.collect(&table.order_exprs);
+            }
+            DFStatement::Reset(_) => {}
+        }
+    }
+
+    fn collect(&mut self, node: &impl Visit) {
+        let _: ControlFlow<Infallible> = node.visit(self);
+    }
+
+    fn add_text(&mut self, name: &ObjectName, args: &[FunctionArg]) {
+        if let (Some(name), Some(text)) = (folded(name), args.first().and_then(text_of)) {
+            self.with_text.insert((name, text.to_owned()));
+        }
+    }
+}
+
+impl Visitor for Calls {
+    type Break = Infallible;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Infallible> {
         if let Expr::Function(function) = expr {
-            names.extend(folded(&function.name));
+            self.names.extend(folded(&function.name));
+            if let FunctionArguments::List(list) = &function.args {
+                self.add_text(&function.name, &list.args);
+            }
         }
         ControlFlow::Continue(())
-    });
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<Infallible> {
+        if let TableFactor::Table { name, args: Some(args), .. } = table {
+            self.add_text(name, &args.args);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The text that an argument is, if it is a literal.
+pub(crate) fn text_of(argument: &FunctionArg) -> Option<&str> {
+    let (FunctionArg::Unnamed(argument) | FunctionArg::Named { arg: argument, .. }) = argument else { return None };
+    match argument {
+        FunctionArgExpr::Expr(Expr::Value(value)) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn quote(node: &mut impl VisitMut, is_ours: &dyn Fn(&str) -> bool) {

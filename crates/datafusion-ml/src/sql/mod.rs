@@ -21,7 +21,8 @@ pub use ast::{
     ProblemType, SagemakerEndpoint, ShowModel, Statement,
 };
 pub use clause::{Clause, ClauseSpans};
-pub use functions::{function_names, query_function_names, quote_function_names};
+pub(crate) use functions::text_of;
+pub use functions::{calls_with_text, function_names, query_function_names, quote_function_names};
 pub use location::invalid_at;
 pub use parser::MlParser;
 pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};

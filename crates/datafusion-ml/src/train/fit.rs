@@ -7,8 +7,8 @@ use datafusion_ml_core::algorithm::FitRequest;
 use datafusion_ml_core::encoder::ColumnProfile;
 use datafusion_ml_core::target::TaskRule;
 use datafusion_ml_core::{
-    Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Manifest, Metric, Model, Options, Preprocessors,
-    Result, Target, Task, TrainingData, TrainingLog, artifact,
+    Algorithm, Encoder, Error, ErrorKind, FitContext, FittedModel, Importance, Manifest, Metric, Model, Options,
+    Preprocessors, Result, Target, Task, TrainingData, TrainingLog, artifact,
 };
 
 use super::buffer::TrainingBuffer;
@@ -17,7 +17,7 @@ use super::rows::{Part, RowFilter, TrainingRows};
 use super::search::search;
 
 /// The training metric is taken over at most this many rows, a seeded sample.
-const METRIC_ROWS: usize = 100_000;
+pub(super) const METRIC_ROWS: usize = 100_000;
 
 /// With fewer rows than this none is held out.
 const MIN_ROWS_TO_VALIDATE: usize = 25;
@@ -195,8 +195,10 @@ fn fit_one(
             one.algorithm.fit(&all, &request, &context)?
         }
     };
-    let measured = rows(measured_rows(spec.seed, buffer.num_rows(), limit));
+    let some_rows = |most| rows(rows_up_to(most, spec.seed, buffer.num_rows(), limit));
+    let measured = some_rows(METRIC_ROWS);
     let train_metric = evaluate(model.as_ref(), &measured, metric, &context)?;
+    let importance = Importance::of(model.as_ref(), encoder, some_rows, &context)?;
     let manifest = Manifest {
         format_version: artifact::FORMAT_VERSION,
         algorithm: one.algorithm.name().to_owned(),
@@ -213,7 +215,7 @@ fn fit_one(
         train_metric,
         validation_metric,
         stopped_early: model.stopped_early(),
-        importance: None,
+        importance,
         scalars: Default::default(),
     };
     let log = TrainingLog { rounds: context.take_rounds(), trials: Vec::new() };
@@ -243,9 +245,9 @@ fn check_classes(one: &OneAlgorithm, request: &FitRequest) -> Result<()> {
     }
 }
 
-/// The rows over which the training metric is taken.
-pub(super) fn measured_rows(seed: u64, num_rows: usize, limit: Option<usize>) -> RowFilter {
-    RowFilter::sample(seed, num_rows, Some(limit.unwrap_or(METRIC_ROWS).min(METRIC_ROWS)))
+/// So many random rows of those that MAX_CELLS allows, or all of these.
+pub(super) fn rows_up_to(most: usize, seed: u64, num_rows: usize, limit: Option<usize>) -> RowFilter {
+    RowFilter::sample(seed, num_rows, Some(limit.unwrap_or(most).min(most)))
 }
 
 /// The metric of a model on some rows.

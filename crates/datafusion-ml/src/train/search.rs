@@ -3,11 +3,11 @@
 use datafusion::arrow::datatypes::Field;
 use datafusion_ml_auto::{Objective, RawBlock, RawRows, SearchSpec};
 use datafusion_ml_core::encoder::ColumnProfile;
-use datafusion_ml_core::{Error, FittedModel, Manifest, Result, Target, TrainingLog, artifact};
+use datafusion_ml_core::{Error, FittedModel, Importance, Manifest, Result, Target, TrainingLog, artifact};
 
 use super::buffer::TrainingBuffer;
 use super::context::SessionFitContext;
-use super::fit::{AutoSearch, Ingested, Trained, TrainingSpec, evaluate, measured_rows};
+use super::fit::{AutoSearch, Ingested, METRIC_ROWS, Trained, TrainingSpec, evaluate, rows_up_to};
 use super::rows::{RowFilter, TrainingRows, feature_columns};
 
 /// Finds a model.
@@ -39,9 +39,12 @@ pub(super) fn search(
     let found = datafusion_ml_auto::search(&wanted, &rows, &fields, profiles, context)?;
 
     let metric = objective.metric(*task);
-    let measured = measured_rows(spec.seed, buffer.num_rows(), limit);
-    let measured = TrainingRows::new(buffer, &found.encoder, Some((*column, target)), measured);
-    let train_metric = evaluate(found.model.as_ref(), &measured, metric, context)?;
+    let some_rows = |most| {
+        let filter = rows_up_to(most, spec.seed, buffer.num_rows(), limit);
+        TrainingRows::new(buffer, &found.encoder, Some((*column, target)), filter)
+    };
+    let train_metric = evaluate(found.model.as_ref(), &some_rows(METRIC_ROWS), metric, context)?;
+    let importance = Importance::of(found.model.as_ref(), &found.encoder, some_rows, context)?;
     let manifest = Manifest {
         format_version: artifact::FORMAT_VERSION,
         algorithm: found.algorithm,
@@ -58,7 +61,7 @@ pub(super) fn search(
         train_metric,
         validation_metric: found.validation_metric,
         stopped_early: found.stopped_early,
-        importance: None,
+        importance,
         scalars: Default::default(),
     };
     let mut notes = vec![("Problem Type Found".to_owned(), ingested.reason.clone())];

@@ -56,6 +56,8 @@ impl Kernel for Evaluate<'_> {
     fn run<const FUSED: bool, const LANES: usize>(self) {
         let Self { tree, program, given, scratch, out } = self;
         let points = &program.rule.0[..];
+        // A program of fewer points keeps its first level where this one has its root.
+        scratch.products[..points.len()].fill([1.0; ROWS]);
         for step in &program.steps {
             match step {
                 Step::Down(edge) => {

@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::super::{MlParser, Statement, function_names, query_function_names, quote_function_names};
+use super::super::{MlParser, Statement, calls_with_text, function_names, query_function_names, quote_function_names};
 use crate::sql::ModelSource;
 
 fn statement(sql: &str) -> Statement {
@@ -39,6 +39,21 @@ fn every_place_is_searched() {
     check("COPY (SELECT f(a) FROM t) TO 'x.parquet'", &["f"]);
     check("COPY t TO 'x.parquet'", &[]);
     check("RESET x", &[]);
+}
+
+#[test]
+fn calls_that_begin_with_a_text_are_found_in_expressions_and_behind_from() {
+    let check = |sql: &str, expect: &[(&str, &str)]| {
+        let Statement::DataFusion(statement) = statement(sql) else { panic!("{sql}") };
+        let calls = calls_with_text(&statement);
+        assert_eq!(calls.iter().map(|(f, t)| (f.as_str(), t.as_str())).collect::<Vec<_>>(), expect, "{sql}");
+    };
+    check("SELECT Explain_Model('a') FROM t WHERE f(x, 'b') = g('It''s')", &[("explain_model", "a"), ("g", "It's")]);
+    check(
+        "SELECT * FROM ML_Trials('a') JOIN f('b', (SELECT g('c') FROM h('d'))) ON true",
+        &[("f", "b"), ("g", "c"), ("h", "d"), ("ml_trials", "a")],
+    );
+    check("EXPLAIN SELECT f(1), g(), h(\"a\"), i(x => 'a')", &[("i", "a")]);
 }
 
 #[test]

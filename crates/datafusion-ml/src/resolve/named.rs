@@ -1,0 +1,104 @@
+//! Models that a statement names in a text, as in `explain_model('churn')`.
+
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::error::Result;
+use datafusion::sql::parser::Statement as DFStatement;
+use datafusion_ml_core::{FittedModel, TrainingLog};
+
+use super::{are_registered, load, name_model, not_ready, place};
+use crate::background::find_training;
+use crate::catalog::{ModelEntry, ModelName};
+use crate::error::invalid;
+use crate::execute::no_such_model;
+use crate::explain::{EXPLAIN_MODEL, no_report, register_explain_model, report};
+use crate::predict::model_of;
+use crate::session::MlSession;
+use crate::sql::calls_with_text;
+use crate::tables::{TableFunction, register_log};
+
+/// Resolves the models that the statement names in calls of our own functions: what these functions answer is put into
+/// the context. Fails if there is no such model.
+pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) -> Result<()> {
+    let calls = calls_with_text(statement);
+    let calls: Vec<_> = calls.iter().filter_map(|(name, text)| Some((Call::of(name)?, text))).collect();
+    if calls.is_empty() {
+        return Ok(());
+    }
+    for (call, text) in calls {
+        let name = named_model(text, &session.default_schema())?;
+        let (catalog, training) = find_training(session, |state| state.training(&name)).await?;
+        let state = session.context().state_ref();
+        let entry = match (catalog.model(&name), training, &call) {
+            (Some(model), _, _) => model.entry()?,
+            (None, Some(training), Call::ExplainModel) => {
+                register_explain_model(&mut state.write(), Some((text, no_report(&training.status)?)))?;
+                continue;
+            }
+            (None, Some(training), Call::Table(function)) => return Err(not_ready(&training, &function.name())),
+            (None, None, _) => return Err(no_such_model(&catalog, &name)),
+        };
+        match call {
+            Call::ExplainModel => {
+                let model = loaded(session, entry).await?;
+                let report = report(entry, &model)?;
+                register_explain_model(&mut state.write(), Some((text, report)))?;
+            }
+            Call::Table(function) if function.reads_log() => {
+                let log = training_log(session, entry).await?;
+                register_log(&mut state.write(), function, Some((text, &log)))?;
+            }
+            Call::Table(_) => {
+                loaded(session, entry).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A function of ours that takes a model's name.
+enum Call {
+    ExplainModel,
+    Table(TableFunction),
+}
+
+impl Call {
+    fn of(name: &str) -> Option<Self> {
+        if name == EXPLAIN_MODEL { Some(Self::ExplainModel) } else { TableFunction::named(name).map(Self::Table) }
+    }
+}
+
+/// The model that a text means: `name` or `schema.name`, in lower case unless quoted.
+pub(crate) fn named_model(text: &str, default_schema: &str) -> Result<ModelName> {
+    match TableReference::parse_str(text) {
+        TableReference::Bare { table } => Ok(ModelName::new(default_schema, table.as_ref())),
+        TableReference::Partial { schema, table } => Ok(ModelName::new(schema.as_ref(), table.as_ref())),
+        TableReference::Full { .. } => {
+            Err(invalid(format!("'{text}' has three parts; a model is named 'name' or 'schema.name'")))
+        }
+    }
+}
+
+/// The fitted model, loaded unless its functions are in the context already.
+async fn loaded(session: &MlSession, entry: &Arc<ModelEntry>) -> Result<Arc<FittedModel>> {
+    let function = entry.function.to_string();
+    if are_registered(session, entry, [function.as_str()]) {
+        let state = session.context().state_ref();
+        let state = state.read();
+        if let Some(model) = state.scalar_functions().get(&function).and_then(|function| model_of(function)) {
+            return Ok(Arc::clone(model));
+        }
+    }
+    load(session, entry).await
+}
+
+async fn training_log(session: &MlSession, entry: &ModelEntry) -> Result<TrainingLog> {
+    let Some(digest) = &entry.training_log else {
+        return Err(invalid(format!(
+            "model {} was created by an earlier version, which kept no training log; create it again",
+            entry.name
+        )));
+    };
+    place(session, entry).await?.get_training_log(digest).await.map_err(|e| name_model(entry, e))
+}
