@@ -32,9 +32,11 @@ pub(crate) struct SearchRows {
     /// Per fold: columns and target.
     folds: Vec<RawBlock>,
     encoders: Vec<(Encoding, FoldEncoder)>,
-    /// Encoded folds: by encoding, and by the fold whose targets must not be learned from.
-    encoded: Mutex<HashMap<(usize, Option<u8>), Arc<Encoded>>>,
+    encoded: Mutex<EncodedRows>,
 }
+
+/// Encoded rows by the number of the encoding and the fold whose targets nothing was learned from.
+type EncodedRows = HashMap<(usize, Option<u8>), Arc<Encoded>>;
 
 /// All rows in one encoding, fold by fold.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ fn profile(name: &str, column: ArrayRef) -> ColumnProfile {
     for start in (0..column.len()).step_by(7) {
         sliced.observe(&[column.slice(start, 7.min(column.len() - start))]).unwrap();
     }
-    assert_eq!(sliced.finish(), [whole.clone()], "batches matter");
+    assert_eq!(sliced.finish(), std::slice::from_ref(&whole), "batches matter");
     whole
 }
 
