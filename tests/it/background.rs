@@ -80,6 +80,10 @@ async fn the_statement_returns_when_its_rows_are_read_and_the_model_is_ready_lat
     assert!(answer(&session, "SHOW MODEL ALL").await.contains("| public      | m          |"));
     let error = answer(&session, "SELECT f(3)").await;
     assert!(error.starts_with("model public.m is still being trained (42 %, round 42 of 100)"), "{error}");
+    let explained = value(&session, "SELECT explain_model('m')").await;
+    assert_eq!(explained, "{explanations: waiting for training job to complete}");
+    let error = answer(&session, "SELECT * FROM ml_evaluate('m', (SELECT * FROM t))").await;
+    assert!(error.contains("call ml_evaluate when SHOW MODEL says READY"), "{error}");
     let error = answer(&session, CREATE).await;
     assert!(error.contains("model public.m is being trained already"), "{error}");
     let error = answer(&session, &CREATE.replace("MODEL m", "MODEL other")).await;
@@ -106,6 +110,7 @@ async fn a_failed_training_says_why_until_it_is_dropped_or_replaced() {
         session.finish_training().await.unwrap();
         assert_eq!(shown(&session, "Model State").await, "FAILED");
         assert_eq!(shown(&session, "Failure Reason").await, "the moon is full");
+        assert_eq!(value(&session, "SELECT explain_model('m')").await, "{explanations: processing job failed}");
         let error = answer(&session, "SELECT f(3)").await;
         assert!(error.contains("was not trained: the moon is full; DROP MODEL public.m"), "{error}");
         let error = answer(&session, CREATE).await;

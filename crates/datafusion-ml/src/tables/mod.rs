@@ -41,6 +41,7 @@ impl TableFunction {
         Self::ALL.into_iter().find(|function| function.name() == name)
     }
 
+    /// Its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trials => "ml_trials",

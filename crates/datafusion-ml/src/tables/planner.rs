@@ -218,7 +218,7 @@ impl ResolvedModel {
 
     fn does_not_fit(&self, function: TableFunction, wanted: &str) -> DataFusionError {
         invalid(format!(
-            "{} is of {wanted}, but model {} is a {}; see ml_evaluate",
+            "{} needs {wanted}, but model {} is a {}; ml_evaluate gives its metrics",
             function.name(),
             self.entry.name,
             self.task()
