@@ -65,6 +65,22 @@ SELECT state, cust_serv_calls, day_mins, churn AS truth,
        p['labels'][1] AS label, round(p['probabilities'][1], 3) AS probability
 FROM scored ORDER BY cust_serv_calls DESC, state, day_mins LIMIT 5;
 
+-- Why: the three columns that moved each of these predictions most, in log-odds.
+WITH scored AS (
+    SELECT state, cust_serv_calls, day_mins,
+           predict_churn_explain(state, account_length, intl_plan, vmail_plan, vmail_message, day_mins, eve_mins,
+                                 night_mins, intl_mins, intl_calls, cust_serv_calls)['contributions'] AS why
+    FROM customers WHERE is_new
+)
+SELECT state, cust_serv_calls, day_mins,
+       why[1]['feature'] || ' = ' || why[1]['value'] AS first, round(why[1]['contribution'], 2) AS by_1,
+       why[2]['feature'] || ' = ' || why[2]['value'] AS second, round(why[2]['contribution'], 2) AS by_2,
+       why[3]['feature'] || ' = ' || why[3]['value'] AS third, round(why[3]['contribution'], 2) AS by_3
+FROM scored ORDER BY cust_serv_calls DESC, state, day_mins LIMIT 5;
+
+-- Which columns matter to the model as a whole.
+SELECT explain_model('customer_churn') AS report;
+
 -- Who the four kinds of callers are, and how many of each kind left.
 SELECT segment(day_mins, eve_mins, night_mins, intl_mins) AS caller, count(*) AS customers,
        round(avg(day_mins)) AS day_mins, round(avg(eve_mins)) AS eve_mins, round(avg(night_mins)) AS night_mins,

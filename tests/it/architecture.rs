@@ -50,6 +50,13 @@ fn algorithms_depend_on_core_only() {
 }
 
 #[test]
+fn the_search_depends_on_core_only() {
+    let ours: Vec<String> =
+        dependencies("datafusion-ml-auto").into_iter().filter(|name| name.contains("datafusion")).collect();
+    assert_eq!(ours, ["datafusion-ml-core"]);
+}
+
+#[test]
 fn the_extension_knows_no_algorithm() {
     assert!(!dependencies("datafusion-ml").contains(&"datafusion-ml-algorithms".to_owned()));
 }
