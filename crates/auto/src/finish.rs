@@ -20,8 +20,8 @@ use crate::trial::{Fit, FitScope, run_all};
 
 /// An ensemble has to lower the loss by this share of the log loss (or squared error) to be worth its time.
 const WORTHWHILE: f64 = 0.002;
-/// On fewer cells than this, a random member is fitted with several seeds and averaged.
-const CELLS_OF_COPIES: usize = 1_000_000;
+/// On fewer cells than this, counted once per output, a random member is fitted with several seeds and averaged.
+const CELLS_OF_COPIES: usize = 500_000;
 /// With so many seeds.
 const COPIES: u64 = 3;
 
@@ -168,7 +168,8 @@ impl Search<'_> {
 
     /// The fits of each random member.
     fn copies(&self) -> u64 {
-        if self.rows.num_rows() * self.num_columns() <= CELLS_OF_COPIES { COPIES } else { 1 }
+        let cells = self.rows.num_rows() * self.num_columns() * self.spec.num_outputs();
+        if cells <= CELLS_OF_COPIES { COPIES } else { 1 }
     }
 
     /// The members, each with the number of its candidate, and the encoder that serves them all.

@@ -41,7 +41,7 @@ const BATCH: usize = 6;
 /// and at most.
 const RESERVE: [f64; 3] = [0.4, 0.1, 0.5];
 /// The share of MAX_RUNTIME after which the final fits should be done, so that the model can be measured and stored.
-pub(crate) const DONE: f64 = 0.93;
+pub(crate) const DONE: f64 = 0.9;
 /// The number of members that the final fits are expected to have.
 const EXPECTED_MEMBERS: f64 = 4.0;
 
@@ -62,6 +62,13 @@ pub struct SearchSpec {
     pub max_candidates: usize,
     /// How long all of it may take.
     pub max_runtime: Option<Duration>,
+}
+
+impl SearchSpec {
+    /// The raw outputs of a model: one, or one per class of several.
+    pub(crate) fn num_outputs(&self) -> usize {
+        if self.task == Task::MulticlassClassification { self.num_classes } else { 1 }
+    }
 }
 
 /// What a search found.
@@ -146,7 +153,7 @@ pub fn search(
         context.checkpoint()?;
         target.extend(block?.target);
     }
-    let outputs = if spec.task == Task::MulticlassClassification { spec.num_classes } else { 1 };
+    let outputs = spec.num_outputs();
     let drawn = draw(target.len(), search_rows(spec, fields.len(), outputs), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
     let mut division = Division::of(num_rows);

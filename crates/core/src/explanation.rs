@@ -25,6 +25,9 @@ const IMPORTANCE_PREDICTIONS: usize = 2_000_000;
 /// It takes no more Shapley values than this, however many classes there are.
 const IMPORTANCE_VALUES: usize = 50_000_000;
 
+/// After so many rows at most it looks whether there is time for more.
+const ROWS_BETWEEN_LOOKS: usize = 128;
+
 /// So many Shapley values are held at a time.
 const VALUES_AT_A_TIME: usize = 1 << 20;
 
@@ -60,7 +63,8 @@ fn tiles(num_rows: usize, values_per_row: usize) -> impl Iterator<Item = Range<u
 
 impl Importance {
     /// The importance of the columns of `encoder` to `model`. `sample` gives a random sample of that many training rows,
-    /// encoded. `None` if this kind of model cannot say, or there is no row.
+    /// encoded; fewer are explained if the context's deadline comes first. `None` if this kind of model cannot say, or
+    /// there is no row.
     pub fn of<D: TrainingData>(
         model: &dyn Model,
         encoder: &Encoder,
@@ -89,8 +93,11 @@ impl Importance {
         let (mut rows, mut squared_errors) = (0, 0.0);
         for block in data.blocks() {
             let features = block?.features;
-            for tile in tiles(features.num_rows(), values_per_row) {
+            for tile in tiles(features.num_rows(), values_per_row.max(VALUES_AT_A_TIME / ROWS_BETWEEN_LOOKS)) {
                 context.checkpoint()?;
+                if rows > 0 && context.is_late() {
+                    break;
+                }
                 let contributions = model.contributions(&features.slice(tile.clone()))?;
                 if contributions.num_outputs != probe.num_outputs {
                     return Err(Error::internal("a model's number of outputs differs from row to row"));

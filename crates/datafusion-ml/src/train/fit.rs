@@ -130,7 +130,7 @@ pub(super) enum Columns {
 pub(super) fn fit(spec: &TrainingSpec, ingested: &Ingested, context: SessionFitContext) -> Result<Trained> {
     match (&spec.learner, &ingested.columns) {
         (Learner::One(one), Columns::Encoded(encoder)) => fit_one(spec, one, ingested, encoder, context),
-        (Learner::Search(auto), Columns::Profiled(profiles)) => search(spec, auto, ingested, profiles, &context),
+        (Learner::Search(auto), Columns::Profiled(profiles)) => search(spec, auto, ingested, profiles, context),
         _ => Err(Error::internal("the rows were read for another kind of training")),
     }
 }

@@ -1,5 +1,7 @@
 //! AUTO ON: the buffered rows go through a search.
 
+use std::time::Instant;
+
 use datafusion::arrow::datatypes::Field;
 use datafusion_ml_auto::{Objective, RawBlock, RawRows, SearchSpec};
 use datafusion_ml_core::encoder::ColumnProfile;
@@ -11,13 +13,15 @@ use super::fit::{AutoSearch, Ingested, METRIC_ROWS, Trained, TrainingSpec, evalu
 use super::rows::{RowFilter, TrainingRows, feature_columns};
 
 /// Finds a model.
+#[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
 pub(super) fn search(
     spec: &TrainingSpec,
     auto: &AutoSearch,
     ingested: &Ingested,
     profiles: &[ColumnProfile],
-    context: &SessionFitContext,
+    mut context: SessionFitContext,
 ) -> Result<Trained> {
+    let started = Instant::now();
     let Ingested { buffer, target, task, .. } = ingested;
     let (column, target) = target.as_ref().ok_or_else(|| Error::internal("AUTO ON without a target"))?;
     let schema = buffer.schema();
@@ -36,15 +40,17 @@ pub(super) fn search(
         max_candidates: auto.max_candidates,
         max_runtime: spec.max_runtime,
     };
-    let found = datafusion_ml_auto::search(&wanted, &rows, &fields, profiles, context)?;
+    let found = datafusion_ml_auto::search(&wanted, &rows, &fields, profiles, &context)?;
 
+    // What is left of the time goes to measuring.
+    context.set_deadline(spec.max_runtime.map(|runtime| started + runtime.mul_f64(0.97)));
     let metric = objective.metric(*task);
     let some_rows = |most| {
         let filter = rows_up_to(most, spec.seed, buffer.num_rows(), limit);
         TrainingRows::new(buffer, &found.encoder, Some((*column, target)), filter)
     };
-    let train_metric = evaluate(found.model.as_ref(), &some_rows(METRIC_ROWS), metric, context)?;
-    let importance = Importance::of(found.model.as_ref(), &found.encoder, some_rows, context)?;
+    let train_metric = evaluate(found.model.as_ref(), &some_rows(METRIC_ROWS), metric, &context)?;
+    let importance = Importance::of(found.model.as_ref(), &found.encoder, some_rows, &context)?;
     let manifest = Manifest {
         format_version: artifact::FORMAT_VERSION,
         algorithm: found.algorithm,
