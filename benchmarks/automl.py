@@ -118,7 +118,8 @@ def run_peer(engine, task, work, seconds):
         metric = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "root_mean_squared_error"}[problem]
         with tempfile.TemporaryDirectory() as folder:
             predictor = TabularPredictor(target, path=folder, eval_metric=metric, problem_type=problem, verbosity=0)
-            predictor.fit(train, time_limit=seconds, presets="best_quality", num_cpus=os.cpu_count())
+            predictor.fit(train, time_limit=seconds, presets="best_quality", num_cpus=os.cpu_count(),
+                          dynamic_stacking=False)
             wall = time.monotonic() - started
             if problem == "binary":
                 prediction = predictor.predict_proba(test)[classes[1]]

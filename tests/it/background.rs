@@ -85,7 +85,7 @@ async fn the_statement_returns_when_its_rows_are_read_and_the_model_is_ready_lat
     let error = answer(&session, "SELECT * FROM ml_evaluate('m', (SELECT * FROM t))").await;
     assert!(error.contains("call ml_evaluate when SHOW MODEL says READY"), "{error}");
     let error = answer(&session, CREATE).await;
-    assert!(error.contains("model public.m is being trained already"), "{error}");
+    assert!(error.contains("model public.m is being trained, or its training was interrupted"), "{error}");
     let error = answer(&session, &CREATE.replace("MODEL m", "MODEL other")).await;
     assert!(error.contains("function public.f will belong to model public.m"), "{error}");
 
@@ -230,7 +230,10 @@ async fn of_two_that_create_the_same_model_at_once_one_wins() {
             other => panic!("one wins, not {other:?}"),
         };
         let error = find_error(&error).unwrap();
-        assert!(error.message().contains("model public.m is being trained already"), "{error}");
+        assert!(
+            error.message().contains("model public.m is being trained, or its training was interrupted"),
+            "{error}"
+        );
         gate.open();
         here.finish_training().await.unwrap();
         there.finish_training().await.unwrap();

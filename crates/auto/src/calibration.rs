@@ -2,12 +2,14 @@
 //!
 //! Raw outputs `m` become `scale * m + offset`. For two classes this is Platt's scaling ("Probabilistic outputs for support
 //! vector machines", 1999), for several it is the scaling by a temperature (Guo, Pleiss, Sun, Weinberger, "On calibration of
-//! modern neural networks", 2017), without an offset. Both are learned from predictions out of fold, and kept only if they
+//! modern neural networks", 2017), without an offset. As Platt does, the line of two classes is fitted to targets a little
+//! inside 0 and 1, `1 / (n + 2)` of the `n` rows of a class, so that no sample, however well it is told apart, makes
+//! probabilities certain. Both are learned from predictions out of fold, and kept only if they
 //! lower the log loss of rows that they were not learned from.
 
 use datafusion_ml_core::{RawOutputs, Task};
 
-use crate::objective::{log_sum_exp, sigmoid, smooth_loss};
+use crate::objective::{log_sum_exp, sigmoid, smooth_loss, softplus};
 
 /// A straight line through raw outputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,12 +64,13 @@ impl Calibration {
 
     /// The line of least log loss, by Newton's method with halved steps.
     fn fit(task: Task, raw: &RawOutputs, target: &[f64]) -> Self {
+        let target = &soft(task, target)[..];
         let loss = |line: Self| {
             let mut raw = raw.clone();
             line.apply(&mut raw);
-            smooth_loss(task, &raw, target)
+            soft_loss(task, &raw, target)
         };
-        let (mut line, mut best) = (Self::NONE, smooth_loss(task, raw, target));
+        let (mut line, mut best) = (Self::NONE, soft_loss(task, raw, target));
         for _ in 0..50 {
             let step = line.newton_step(task, raw, target);
             let mut share = 1.0;
@@ -128,6 +131,25 @@ impl Calibration {
         }
         ((c * g[0] - b * g[1]) / determinant, (a * g[1] - b * g[0]) / determinant)
     }
+}
+
+/// The targets that Platt fits the line to.
+fn soft(task: Task, target: &[f64]) -> Vec<f64> {
+    if task != Task::BinaryClassification {
+        return target.to_vec();
+    }
+    let ones = target.iter().sum::<f64>();
+    let zeros = target.len() as f64 - ones;
+    target.iter().map(|y| if *y == 1.0 { (ones + 1.0) / (ones + 2.0) } else { 1.0 / (zeros + 2.0) }).collect()
+}
+
+/// The log loss of targets that need not be 0 or 1.
+fn soft_loss(task: Task, raw: &RawOutputs, target: &[f64]) -> f64 {
+    if task != Task::BinaryClassification {
+        return smooth_loss(task, raw, target);
+    }
+    let of_row = |(m, y): (&f64, &f64)| y * softplus(-m) + (1.0 - y) * softplus(*m);
+    raw.values.iter().zip(target).map(of_row).sum::<f64>() / target.len().max(1) as f64
 }
 
 /// Some of the rows.

@@ -48,11 +48,16 @@ impl Candidate {
         options
     }
 
-    /// The options with which it is fitted on all rows: for as long as it learned in the trials, on average.
-    pub(crate) fn final_options(&self, rounds: Option<usize>) -> Vec<(&'static str, String)> {
+    /// The options with which it is fitted on all rows: for as long as it learned in the trials, on average. Where there
+    /// is only a share of the time for that, boosting takes fewer and larger steps.
+    pub(crate) fn final_options(&self, rounds: Option<usize>, share: f64) -> Vec<(&'static str, String)> {
         let mut options = self.options.clone();
         if let ("xgboost", Some(rounds)) = (self.algorithm, rounds) {
-            options.push(("num_round", rounds.max(1).to_string()));
+            let eta = self.number("eta").unwrap_or(0.3);
+            let larger = (eta / share.clamp(0.01, 1.0)).min(eta.max(0.5));
+            options.retain(|(name, _)| *name != "eta");
+            options.push(("eta", ((larger * 1e4).round() / 1e4).to_string()));
+            options.push(("num_round", ((rounds as f64 * eta / larger).round() as usize).max(1).to_string()));
         }
         if let ("mlp", Some(rounds)) = (self.algorithm, rounds) {
             options.push(("epochs", rounds.max(1).to_string()));
@@ -210,7 +215,7 @@ mod tests {
         }
         for candidate in candidates {
             let algorithm = algorithms.iter().find(|algorithm| algorithm.name() == candidate.algorithm).unwrap();
-            for options in [candidate.trial_options(SCALE), candidate.final_options(Some(7))] {
+            for options in [candidate.trial_options(SCALE), candidate.final_options(Some(7), 0.3)] {
                 let given = options.iter().map(|(name, value)| (*name, value.as_str()));
                 Options::parse(algorithm.options(), given).unwrap();
             }

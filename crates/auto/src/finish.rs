@@ -37,6 +37,8 @@ pub(crate) struct Choice {
     target: Vec<f64>,
     /// The log loss or squared error of the model and of its best single candidate, out of fold.
     pub(crate) losses: Option<(f64, f64)>,
+    /// The share of the time that the final fits would take which there is.
+    share: f64,
 }
 
 impl Search<'_> {
@@ -57,18 +59,22 @@ impl Search<'_> {
         }
         self.context.progress(0.95, "fitting on all rows", None);
         let (members, encoder) = self.fit_members(&choice, raw, folds, is_sampled)?;
-        let stopped_early = ran_out || members.iter().any(|(_, member)| member.model.stopped_early());
+        let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());
+        let stopped_early = ran_out || is_cut;
         let objective = self.spec.objective;
         let validation_metric = match &choice.raw {
-            Some(raw) => Some(objective.value(self.spec.task, raw, &choice.target)?).filter(|value| value.is_finite()),
-            None => None,
+            // What was validated is not what was fitted, if time was up before that was done.
+            Some(raw) if !is_cut => {
+                Some(objective.value(self.spec.task, raw, &choice.target)?).filter(|value| value.is_finite())
+            }
+            _ => None,
         };
         let rows_validated = choice.target.len();
-        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, fits: members.len() });
+        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, is_cut, fits: members.len() });
         let first = choice.members[0].0;
         let (algorithm, options, model): (String, BTreeMap<String, String>, Arc<dyn Model>) = match members.as_slice() {
             [(number, member)] if choice.calibration == Calibration::NONE => {
-                let options = self.final_options(*number);
+                let options = self.final_options(*number, choice.share);
                 let given = options.iter().map(|(name, value)| (*name, value.as_str()));
                 let options = Options::parse(self.algorithm(*number).options(), given)?;
                 (member.algorithm.clone(), options.to_text(), Arc::clone(&member.model))
@@ -108,7 +114,15 @@ impl Search<'_> {
             // Too few rows to validate on: the first candidate that can be fitted at all.
             let members = vec![(0, 1.0)];
             let (raw, target) = (None, Vec::new());
-            return Ok(Choice { members, copies: 1, calibration: Calibration::NONE, raw, target, losses: None });
+            return Ok(Choice {
+                members,
+                copies: 1,
+                calibration: Calibration::NONE,
+                raw,
+                target,
+                losses: None,
+                share: 1.0,
+            });
         };
         let target = self.target(&folds);
         let raws: Vec<(usize, RawOutputs)> =
@@ -132,7 +146,7 @@ impl Search<'_> {
         let calibration = Calibration::learn(task, &raw, &target, &of_rows);
         calibration.apply(&mut raw);
         let losses = Some((smooth_loss(task, &raw, &target), alone));
-        Ok(Choice { members, copies, calibration, raw: Some(raw), target, losses })
+        Ok(Choice { members, copies, calibration, raw: Some(raw), target, losses, share: 1.0 })
     }
 
     /// Leaves members out until the final fits, as far as one can tell, take no longer than `left`.
@@ -151,6 +165,7 @@ impl Search<'_> {
                 choice.members.pop();
                 normalize(&mut choice.members);
             } else {
+                choice.share = left.as_secs_f64() / seconds(choice);
                 break;
             }
         }
@@ -209,7 +224,7 @@ impl Search<'_> {
                 let (number, copy, _) = fits[piece];
                 let encoding = self.rows.encoding(self.algorithm(number).encoding())?;
                 let scope = FitScope::new(self.context, self.seed(number, copy), threads, deadline);
-                let fit = Fit { algorithm: self.algorithm(number), options: self.final_options(number) };
+                let fit = Fit { algorithm: self.algorithm(number), options: self.final_options(number, choice.share) };
                 let of_all = |data: &dyn TrainingData| {
                     fit.run((self.spec.task, self.spec.num_classes), data, None, &scope).map(|fitted| fitted.model)
                 };
@@ -250,7 +265,7 @@ impl Search<'_> {
     }
 
     /// The options of a candidate's final fit.
-    fn final_options(&self, number: usize) -> Vec<(&'static str, String)> {
+    fn final_options(&self, number: usize, share: f64) -> Vec<(&'static str, String)> {
         let entry = &self.entries[number];
         let rounds = (!entry.rounds.is_empty()).then(|| {
             let mean = entry.rounds.iter().sum::<usize>() as f64 / entry.rounds.len() as f64;
@@ -258,7 +273,7 @@ impl Search<'_> {
             // More rows take a few more rounds before they are learned by heart.
             (mean * (folds / (folds - 1.0)).powf(0.25)).round() as usize
         });
-        entry.candidate.final_options(rounds)
+        entry.candidate.final_options(rounds, share)
     }
 
     pub(crate) fn num_columns(&self) -> usize {

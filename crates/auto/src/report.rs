@@ -12,6 +12,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) profiles: &'a [ColumnProfile],
     pub(crate) is_sampled: bool,
+    /// Whether MAX_RUNTIME cut a final fit off.
+    pub(crate) is_cut: bool,
     /// Models in the ensemble, copies included.
     pub(crate) fits: usize,
 }
@@ -39,6 +41,13 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
         note(
             if place == 0 { "Members" } else { "" },
             format!("{:.0} % {} ({options}){copies}", weight * 100.0, entry.candidate.algorithm),
+        );
+    }
+    if decision.is_cut {
+        note(
+            "Final Fit",
+            "cut off by MAX_RUNTIME, so that there is no validated metric; raise MAX_RUNTIME, or lower MAX_CELLS"
+                .to_owned(),
         );
     }
     if let (Some((model, best)), 2..) = (decision.choice.losses, decision.fits) {

@@ -55,7 +55,8 @@ pub struct Manifest {
     pub rows_validated: u64,
     /// The metric by which the model is judged.
     pub metric: Metric,
-    /// The metric on the rows that were learned from.
+    /// The metric on the rows that were learned from; NaN where it is not defined or overflows.
+    #[serde(with = "nullable")]
     pub train_metric: f64,
     /// The metric on the rows held out, of a model that did not see them.
     pub validation_metric: Option<f64>,
@@ -66,6 +67,19 @@ pub struct Manifest {
     pub importance: Option<Importance>,
     /// The model's scalar parameters.
     pub scalars: Map<String, Value>,
+}
+
+/// Numbers of which JSON knows only those that are finite: the others are NULL, and come back as NaN.
+mod nullable {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*value).filter(|value| value.is_finite()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
 }
 
 /// A model with all that surrounds it: takes the user's columns and gives the user's values.

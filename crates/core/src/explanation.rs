@@ -25,8 +25,8 @@ const IMPORTANCE_PREDICTIONS: usize = 2_000_000;
 /// It takes no more Shapley values than this, however many classes there are.
 const IMPORTANCE_VALUES: usize = 50_000_000;
 
-/// After so many rows at most it looks whether there is time for more.
-const ROWS_BETWEEN_LOOKS: usize = 128;
+/// After so many rows, or predictions if a row takes several, it looks whether there is time for more.
+const PREDICTIONS_BETWEEN_LOOKS: usize = 128;
 
 /// So many Shapley values are held at a time.
 const VALUES_AT_A_TIME: usize = 1 << 20;
@@ -87,13 +87,15 @@ impl Importance {
         if most < IMPORTANCE_ROWS {
             data = sample(most);
         }
+        let rows_between_looks = (PREDICTIONS_BETWEEN_LOOKS / model.predictions_per_explanation().max(1))
+            .clamp(1, PREDICTIONS_BETWEEN_LOOKS);
         let mut sums = vec![0.0; probe.num_outputs * num_columns];
         // What base values exceed those of the first row by, which is nothing with most models.
         let mut excess = vec![0.0; probe.num_outputs];
         let (mut rows, mut squared_errors) = (0, 0.0);
         for block in data.blocks() {
             let features = block?.features;
-            for tile in tiles(features.num_rows(), values_per_row.max(VALUES_AT_A_TIME / ROWS_BETWEEN_LOOKS)) {
+            for tile in tiles(features.num_rows(), values_per_row.max(VALUES_AT_A_TIME / rows_between_looks)) {
                 context.checkpoint()?;
                 if rows > 0 && context.is_late() {
                     break;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, StringArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringArray, UInt32Array, UInt64Array,
+};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Float64Type};
 use serde::{Deserialize, Serialize};
@@ -172,7 +174,8 @@ impl TargetBuilder {
                 several if task == Task::BinaryClassification => {
                     return Err(Error::data(format!(
                         "target column {name} has {} distinct values, but a binary classification has two; \
-                         choose a multiclass objective (multi:softmax) or map the values to two",
+                         choose PROBLEM_TYPE MULTICLASS_CLASSIFICATION (with AUTO OFF, OBJECTIVE 'multi:softmax') or map the \
+                         values to two",
                         several.len()
                     )));
                 }
@@ -293,15 +296,23 @@ impl Target {
         Ok(classes)
     }
 
-    /// Predicted numbers in the target's type; integers are rounded to the nearest.
+    /// Predicted numbers in the target's type; integers are rounded to the nearest that the type has.
     pub fn decode_values(&self, values: Vec<f64>) -> Result<ArrayRef> {
         let data_type = self.data_type()?;
-        let values: Float64Array = if data_type.is_floating() {
-            values.into()
+        if data_type.is_floating() {
+            return Ok(cast(&Float64Array::from(values), &data_type)?);
+        }
+        // What lies outside the type becomes its end; the conversions of `as` do the same at the ends of 64 bits.
+        let bits = data_type.primitive_width().unwrap_or(8) as i32 * 8;
+        let integers: ArrayRef = if data_type.is_unsigned_integer() {
+            let most = 2f64.powi(bits) - 1.0;
+            Arc::new(UInt64Array::from_iter_values(values.into_iter().map(|v| v.round().clamp(0.0, most) as u64)))
         } else {
-            values.into_iter().map(f64::round).collect::<Vec<_>>().into()
+            let most = 2f64.powi(bits - 1);
+            let inside = |v: f64| v.round().clamp(-most, most - 1.0) as i64;
+            Arc::new(Int64Array::from_iter_values(values.into_iter().map(inside)))
         };
-        Ok(cast(&values, &data_type)?)
+        Ok(cast(&integers, &data_type)?)
     }
 
     /// The classes of the given indices, in the target's type.
@@ -393,5 +404,10 @@ mod tests {
     fn integer_targets_of_a_regression_are_rounded() {
         let (target, _) = learn(int(&[1, 2, 3]), None).unwrap();
         assert_eq!(&target.decode_values(vec![1.4, 2.5]).unwrap(), &int(&[1, 3]));
+        assert_eq!(&target.decode_values(vec![1e30, -1e30]).unwrap(), &int(&[i64::MAX, i64::MIN]));
+        let bytes: ArrayRef = Arc::new(arrow::array::UInt8Array::from(vec![1, 2, 255]));
+        let (target, _) = learn(Arc::clone(&bytes), None).unwrap();
+        let ends: ArrayRef = Arc::new(arrow::array::UInt8Array::from(vec![0, 255, 7]));
+        assert_eq!(&target.decode_values(vec![-5.0, 300.0, 6.6]).unwrap(), &ends);
     }
 }

@@ -35,7 +35,7 @@ const HELD_OUT: f64 = 0.1;
 const MAX_HELD_OUT: f64 = 50_000.0;
 
 /// So many training rows are kept as the reference of contributions.
-const BACKGROUND_ROWS: usize = 32;
+const BACKGROUND_ROWS: usize = 20;
 
 /// A network may have this many weights.
 const MAX_WEIGHTS: usize = 50_000_000;

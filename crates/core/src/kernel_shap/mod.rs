@@ -3,7 +3,7 @@
 //! Features are grouped into *players*. The worth of a coalition of players, to a row, is the mean of the model's raw
 //! outputs where the coalition's features are those of the row and the others those of each row of a *background*. The
 //! Shapley value of a player is the mean of what it adds to the coalitions it joins. Up to [`EXACT_PLAYERS`] players all
-//! coalitions are asked; of more, `2 players + 2048`, in pairs of a coalition and its complement, and the values are those
+//! coalitions are asked; of more, `2 players + 512`, in pairs of a coalition and its complement, and the values are those
 //! of the weighted regression that gives the Shapley values if it is given all (Lundberg and Lee, A Unified Approach to
 //! Interpreting Model Predictions, 2017; Covert and Lee, Improving KernelSHAP, 2021). Either way they sum to the raw
 //! output less its mean over the background.

@@ -17,9 +17,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// All coalitions of few players, `num_players + 1024` pairs of more.
+    /// All coalitions of few players, `num_players + 256` pairs of more.
     pub(super) fn new(num_players: usize, seed: u64) -> Self {
-        if num_players <= EXACT_PLAYERS { Self::exact(num_players) } else { Self::sampled(num_players, 1_024, seed) }
+        if num_players <= EXACT_PLAYERS { Self::exact(num_players) } else { Self::sampled(num_players, 256, seed) }
     }
 
     /// All coalitions. The weight of a coalition of `s` players without player `i` is that of `i`'s joining it,
@@ -252,7 +252,7 @@ mod tests {
     fn a_plan_of_many_players_keeps_to_its_pairs() {
         for players in [12, 13, 40, 300] {
             let plan = Plan::new(players, 5);
-            assert_eq!(plan.num_pairs(), players + 1_024 + 1);
+            assert_eq!(plan.num_pairs(), players + 256 + 1);
             assert!(plan.weights.iter().all(|weight| weight.is_finite()));
             assert!(plan != Plan::new(players, 6) && plan == Plan::new(players, 5));
         }

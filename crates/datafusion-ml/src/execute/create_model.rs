@@ -194,7 +194,11 @@ fn check_names(
         _ if statement.or_replace => {}
         (Some(_), _) => return Err(invalid(format!("model {name} exists already; {remedy}"))),
         (None, Some(training)) => {
-            let fact = if training.failure.is_some() { "has failed to train" } else { "is being trained already" };
+            let fact = if training.failure.is_some() {
+                "has failed to train"
+            } else {
+                "is being trained, or its training was interrupted"
+            };
             return Err(invalid(format!("model {name} {fact} (see SHOW MODEL); {remedy}")));
         }
         (None, None) => {}

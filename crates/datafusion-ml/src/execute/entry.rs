@@ -83,7 +83,9 @@ pub(super) fn entry(
     if let Some(value) = manifest.validation_metric {
         metrics.push((format!("validation:{metric}"), value));
     }
-    metrics.push((format!("train:{metric}"), manifest.train_metric));
+    if manifest.train_metric.is_finite() {
+        metrics.push((format!("train:{metric}"), manifest.train_metric));
+    }
     let types = manifest.encoder.column_types().map_err(external)?;
     let types = types.iter().map(postgres_type);
     // A search strives for its objective; no hyperparameter of the model says so.
