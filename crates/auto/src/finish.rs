@@ -149,7 +149,7 @@ impl Search<'_> {
         Ok(Choice { members, copies, calibration, raw: Some(raw), target, losses, share: 1.0 })
     }
 
-    /// Leaves members out until the final fits, as far as one can tell, take no longer than `left`.
+    /// Leaves members out, those first that are dearest for their weight, until the final fits, as far as one can tell, take no longer than `left`.
     fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) {
         let seconds = |choice: &Choice| -> f64 {
             let of_member = |(number, _): &(usize, f64)| {
@@ -162,7 +162,10 @@ impl Search<'_> {
             if choice.copies > 1 {
                 choice.copies -= 1;
             } else if choice.members.len() > 1 {
-                choice.members.pop();
+                let price = |(number, weight): &(usize, f64)| self.final_seconds(*number, raw_rows) / weight;
+                let prices = choice.members.iter().map(price).enumerate();
+                let dearest = prices.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(place, _)| place);
+                choice.members.remove(dearest);
                 normalize(&mut choice.members);
             } else {
                 choice.share = left.as_secs_f64() / seconds(choice);

@@ -32,9 +32,14 @@ impl Division {
     /// The same with only so many folds held out that half of the time is enough for several candidates, of which a fit
     /// takes about `seconds`.
     pub(crate) fn within(self, runtime: f64, seconds: f64) -> Self {
-        let affordable = runtime / 2.0 / (CANDIDATES * seconds.max(1e-6));
-        Self { held_out: self.held_out.min(affordable.clamp(1.0, 255.0) as u8), ..self }
+        Self { held_out: self.held_out.min(affordable_folds(runtime, seconds).clamp(1.0, 255.0) as u8), ..self }
     }
+}
+
+/// The folds on which there is time for several candidates, of which a fit takes about `seconds`; below 1 there is not
+/// even time for one.
+pub(crate) fn affordable_folds(runtime: f64, seconds: f64) -> f64 {
+    runtime / 2.0 / (CANDIDATES * seconds.max(1e-6))
 }
 
 /// Deals rows to folds by seed: of every class, or of rows next to each other by the size of their target, each fold gets

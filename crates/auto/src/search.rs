@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::candidates::{Candidate, Scale, portfolio, propose};
-use crate::folds::{Division, deal};
+use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
 use crate::trial::{Fit, FitScope, run_all};
@@ -121,6 +121,8 @@ pub(crate) struct Search<'a> {
     pub(crate) started: Instant,
     pub(crate) entries: Vec<Entry>,
     cells: usize,
+    /// Whether there is too little time to learn in small steps.
+    is_hasty: bool,
     /// The share of MAX_RUNTIME that is kept for the final fits.
     reserve: f64,
 }
@@ -156,10 +158,11 @@ pub fn search(
     let outputs = spec.num_outputs();
     let drawn = draw(target.len(), search_rows(spec, fields.len(), outputs), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
-    let mut division = Division::of(num_rows);
+    let (mut division, mut is_hasty) = (Division::of(num_rows), false);
     if let Some(runtime) = spec.max_runtime {
         let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / context.threads() as f64;
         division = division.within(runtime.as_secs_f64(), seconds);
+        is_hasty = affordable_folds(runtime.as_secs_f64(), seconds) < 1.0;
     }
     let folds = deal(&target, spec.task, division.folds, context.seed());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
@@ -182,7 +185,8 @@ pub fn search(
         }
     };
     let cells = rows.num_rows().saturating_mul(fields.len());
-    let mut search = Search { spec, rows, division, context, started, entries: Vec::new(), cells, reserve: RESERVE[0] };
+    let mut search =
+        Search { spec, rows, division, context, started, entries: Vec::new(), cells, is_hasty, reserve: RESERVE[0] };
     search.run(target.len())?;
     search.finish(raw, &folds, profiles, drawn.is_some())
 }
@@ -297,8 +301,7 @@ impl Search<'_> {
     }
 
     fn scale(&self) -> Scale {
-        let is_hasty = self.spec.max_runtime.is_some() && self.division.held_out < self.division.folds;
-        Scale { rows: self.rows.num_rows(), is_hasty }
+        Scale { rows: self.rows.num_rows(), is_hasty: self.is_hasty }
     }
 
     /// When no new fit begins.
@@ -383,6 +386,9 @@ impl Search<'_> {
             let failed = matches!(entry.status, TrialStatus::Failed(_));
             !failed && (*quick || entry.raw[usize::from(*fold)].is_none())
         });
+        // Cheap ones first: should time run out, it is the dear ones that are cut.
+        let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1) as f64;
+        fits.sort_by(|a, b| a.1.cmp(&b.1).then(seconds(a.0).total_cmp(&seconds(b.0))));
         let deadline = self.search_deadline();
         let this = &*self;
         let results = run_all(

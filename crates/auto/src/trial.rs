@@ -137,8 +137,8 @@ pub(crate) fn raw_of(model: &dyn Model, data: &dyn TrainingData) -> Result<RawOu
     all.ok_or_else(|| Error::data("there are no rows to validate on"))
 }
 
-/// Runs every piece of work and gives their results in the order of the pieces. On few cells they run side by side on one
-/// thread each; on many, one after the other on all threads. `work` is told how many threads it may use.
+/// Runs every piece of work and gives their results in the order of the pieces. On few cells they run side by side; on many,
+/// one after the other on all threads. `work` is told how many threads it may use.
 ///
 /// Pieces that have not begun when `is_over` says so are left out, as `None`. A cancelled piece cancels all.
 pub(crate) fn run_all<T: Send>(
@@ -149,7 +149,7 @@ pub(crate) fn run_all<T: Send>(
     work: impl Fn(usize, usize) -> Result<T> + Sync,
 ) -> Result<Vec<Option<Result<T>>>> {
     let workers = if cells > CELLS_SIDE_BY_SIDE { 1 } else { threads.min(pieces).max(1) };
-    let threads_each = if workers == 1 && cells > CELLS_SIDE_BY_SIDE { threads } else { 1 };
+    let threads_each = (threads / workers).max(1);
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<T>>>> = (0..pieces).map(|_| Mutex::new(None)).collect();
     let is_cancelled = |result: &Result<T>| matches!(result, Err(e) if e.kind() == ErrorKind::Cancelled);
