@@ -314,7 +314,7 @@ impl Search<'_> {
         entries.map(trial).collect()
     }
 
-    /// Whether the task has classes.
+    /// The task.
     pub(crate) fn task(&self) -> Task {
         self.spec.task
     }

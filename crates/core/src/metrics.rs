@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Prediction, Result};
+use crate::{Error, Prediction, Result, Task};
 
 /// A figure that says how well predictions fit the truth. The variants' names are those that SHOW MODEL prints.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The metric of a model that has no objective to say otherwise: accuracy for classes, the mean squared error for numbers.
+    pub fn of_task(task: Task) -> Self {
+        match task {
+            Task::BinaryClassification => Self::BinaryAccuracy,
+            Task::MulticlassClassification => Self::MulticlassAccuracy,
+            _ => Self::Mse,
+        }
+    }
+
     /// The name as printed behind `train:` and `validation:`.
     pub fn name(&self) -> &'static str {
         match self {

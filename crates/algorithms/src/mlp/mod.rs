@@ -81,11 +81,7 @@ impl Algorithm for Mlp {
     }
 
     fn metric(&self, request: &FitRequest) -> Result<Metric> {
-        Ok(match request.task {
-            Task::BinaryClassification => Metric::BinaryAccuracy,
-            Task::MulticlassClassification => Metric::MulticlassAccuracy,
-            _ => Metric::Mse,
-        })
+        Ok(Metric::of_task(request.task))
     }
 
     fn fit(&self, data: &dyn TrainingData, request: &FitRequest, context: &dyn FitContext) -> Result<Arc<dyn Model>> {
