@@ -57,6 +57,12 @@ fn the_search_depends_on_core_only() {
 }
 
 #[test]
+fn the_dialect_knows_no_model() {
+    let ours = dependencies("datafusion-ml-redshift");
+    assert!(!ours.iter().any(|name| name.starts_with("datafusion-ml")));
+}
+
+#[test]
 fn the_extension_knows_no_algorithm() {
     assert!(!dependencies("datafusion-ml").contains(&"datafusion-ml-algorithms".to_owned()));
 }

@@ -42,7 +42,7 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
         resolve_all(session).await?;
     }
     resolve(session, &mut statement).await?;
-    let plan = session.context().state().statement_to_plan(statement).await?;
+    let plan = session.plan(statement).await?;
     session.context().execute_logical_plan(plan).await
 }
 

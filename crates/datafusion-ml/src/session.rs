@@ -6,9 +6,12 @@ use std::sync::Arc;
 use datafusion::common::plan_datafusion_err;
 use datafusion::config::Dialect;
 use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
 use datafusion_ml_core::Algorithm;
+use datafusion_ml_redshift::{RedshiftDialect, planning_state, rewrite};
 
 use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
@@ -146,9 +149,12 @@ impl MlSession {
         }
     }
 
-    /// The dialect that the context's option `datafusion.sql_parser.dialect` names.
+    /// The dialect that the context's option `datafusion.sql_parser.dialect` names; for `redshift` ours.
     pub fn dialect(&self) -> Result<Box<dyn SqlDialect>> {
         let name = self.context().state_ref().read().config_options().sql_parser.dialect;
+        if name == Dialect::Redshift {
+            return Ok(Box::new(RedshiftDialect));
+        }
         dialect_from_str(name)
             .ok_or_else(|| plan_datafusion_err!("there is no SQL dialect {name}; there are {}", Dialect::available()))
     }
@@ -181,6 +187,16 @@ impl MlSession {
     /// called, unless its model has been dropped or replaced.
     pub async fn finish_training(&self) -> Result<()> {
         self.shared.trainings.finish().await
+    }
+
+    /// Plans a statement whose models have been resolved, in the session's dialect.
+    pub(crate) async fn plan(&self, mut statement: DFStatement) -> Result<LogicalPlan> {
+        let mut state = self.context().state();
+        if state.config_options().sql_parser.dialect == Dialect::Redshift {
+            state = planning_state(state)?;
+            rewrite(&state, &mut statement).await?;
+        }
+        state.statement_to_plan(statement).await
     }
 
     /// The schema of names that do not say theirs.

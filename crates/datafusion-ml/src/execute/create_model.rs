@@ -156,7 +156,7 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let (query, source) = training_query(session, statement)?;
     let mut query = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
     resolve(session, &mut query).await?;
-    let query = session.context().state().statement_to_plan(query).await?;
+    let query = session.plan(query).await?;
     let schema = Arc::clone(query.schema().inner());
     let spec = training_spec(session, statement, &name, &schema)?;
     let table = Arc::new(TrainingTable::new(schema, spec));
