@@ -11,7 +11,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
 use datafusion_ml_core::Algorithm;
-use datafusion_ml_redshift::{RedshiftDialect, planning_state, rewrite};
+use datafusion_ml_redshift::{RedshiftDialect, planning_state};
 
 use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
@@ -190,11 +190,10 @@ impl MlSession {
     }
 
     /// Plans a statement whose models have been resolved, in the session's dialect.
-    pub(crate) async fn plan(&self, mut statement: DFStatement) -> Result<LogicalPlan> {
-        let mut state = self.context().state();
+    pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
+        let state = self.context().state();
         if state.config_options().sql_parser.dialect == Dialect::Redshift {
-            state = planning_state(state)?;
-            rewrite(&state, &mut statement).await?;
+            return datafusion_ml_redshift::plan(&planning_state(state)?, statement).await;
         }
         state.statement_to_plan(statement).await
     }

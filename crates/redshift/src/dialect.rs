@@ -8,9 +8,30 @@ use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 
 /// Redshift's dialect of SQL, in which `[...]` is always a subscript.
 ///
-/// sqlparser's own reads `p.probabilities[index]` as a column with the bracketed alias `index`.
+/// sqlparser's own reads `p.probabilities[index]` as a column with the bracketed alias `index`; it also knows less of
+/// GROUP BY and EXTRACT than Redshift does.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RedshiftDialect;
+
+const SQLPARSER: RedshiftSqlDialect = RedshiftSqlDialect {};
+
+/// Answers questions as sqlparser's dialect does.
+macro_rules! as_sqlparser_does {
+    ($($question:ident),* $(,)?) => {
+        $(fn $question(&self) -> bool {
+            SQLPARSER.$question()
+        })*
+    };
+}
+
+/// Answers questions that sqlparser's dialect denies with yes.
+macro_rules! yes {
+    ($($question:ident),* $(,)?) => {
+        $(fn $question(&self) -> bool {
+            true
+        })*
+    };
+}
 
 impl Dialect for RedshiftDialect {
     /// The parser asks for types of dialects in many places; it shall find Redshift's.
@@ -27,10 +48,32 @@ impl Dialect for RedshiftDialect {
     }
 
     fn is_identifier_start(&self, c: char) -> bool {
-        RedshiftSqlDialect {}.is_identifier_start(c)
+        SQLPARSER.is_identifier_start(c)
     }
 
     fn is_identifier_part(&self, c: char) -> bool {
-        RedshiftSqlDialect {}.is_identifier_part(c)
+        SQLPARSER.is_identifier_part(c)
     }
+
+    // Not supports_partiql: with it the parser turns subscripts into JSON paths, which DataFusion does not plan.
+    as_sqlparser_does! {
+        allow_extract_single_quotes,
+        convert_type_before_value,
+        supports_array_typedef_with_brackets,
+        supports_bitwise_shift_operators,
+        supports_connect_by,
+        supports_create_table_like_parenthesized,
+        supports_geometric_types,
+        supports_select_exclude,
+        supports_select_wildcard_exclude,
+        supports_select_wildcard_with_alias,
+        supports_string_escape_constant,
+        supports_string_literal_backslash_escape,
+        supports_string_literal_concatenation_with_newline,
+        supports_top_before_distinct,
+        supports_window_function_null_treatment_arg,
+    }
+
+    // EXTRACT(mon FROM x), GROUP BY ROLLUP (..); and DataFusion's aggregate(..) FILTER (WHERE ..), at no cost.
+    yes! { allow_extract_custom, supports_filter_during_aggregation, supports_group_by_expr }
 }

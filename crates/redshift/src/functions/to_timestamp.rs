@@ -1,0 +1,242 @@
+//! `TO_DATE(text, pattern)` and `TO_TIMESTAMP(text, pattern)`.
+
+use std::sync::Arc;
+
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
+use datafusion::arrow::array::{ArrayRef, TimestampNanosecondBuilder};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{exec_datafusion_err, exec_err, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::arguments::{Texts, answer, rows};
+use super::pattern::{Field, Pattern, Token};
+use super::to_char::MONTHS;
+
+/// A text read as a date or a timestamp by a pattern.
+///
+/// What the pattern leaves out is that of 0001-01-01 00:00:00. A number has at most the digits of its field; years of two
+/// digits are those from 1970 to 2069. A character of the pattern that is no field, and blanks before a field, are skipped
+/// in the text. A timestamp has no time zone here, where in Redshift it is one in UTC.
+///
+/// Fails where the text does not follow the pattern, or there is no such date.
+///
+/// Source: [TO_DATE](https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html),
+/// [TO_TIMESTAMP](https://docs.aws.amazon.com/redshift/latest/dg/r_TO_TIMESTAMP.html).
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ToTimestamp {
+    signature: Signature,
+    name: &'static str,
+    result: DataType,
+}
+
+impl ToTimestamp {
+    pub(crate) fn to_date() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable), name: "to_date", result: DataType::Date32 }
+    }
+
+    pub(crate) fn to_timestamp() -> Self {
+        let result = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        Self { signature: Signature::user_defined(Volatility::Immutable), name: "to_timestamp", result }
+    }
+}
+
+impl ScalarUDFImpl for ToTimestamp {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        match arguments {
+            [_, _] => Ok(vec![DataType::Utf8, DataType::Utf8]),
+            _ => plan_err!("{0} needs a text and a pattern: {0}(x, 'YYYY-MM-DD')", self.name.to_uppercase()),
+        }
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.result.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [text, pattern] = args.args.as_slice() else { return exec_err!("{} has two arguments", self.name) };
+        let rows = rows(&args.args, args.number_rows);
+        let (texts, patterns) = (Texts::of(text)?, Texts::of(pattern)?);
+        let mut results = TimestampNanosecondBuilder::with_capacity(rows);
+        let mut cache = None;
+        for row in 0..rows {
+            let pattern = patterns.read(row, &mut cache, |pattern| Ok((pattern.to_owned(), Pattern::read(pattern))))?;
+            results.append_option(match (pattern, texts.at(row)) {
+                (Some((source, pattern)), Some(text)) => {
+                    let moment = read(text, pattern).and_then(|moment| moment.and_utc().timestamp_nanos_opt());
+                    Some(moment.ok_or_else(|| {
+                        exec_datafusion_err!("{}: there is no time '{text}' by the pattern '{source}'", self.name)
+                    })?)
+                }
+                _ => None,
+            });
+        }
+        let results: ArrayRef = Arc::new(results.finish());
+        answer(&args.args, cast(&results, &self.result)?)
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Parts {
+    year: Option<i64>,
+    month: Option<i64>,
+    day: Option<i64>,
+    day_of_year: Option<i64>,
+    julian_day: Option<i64>,
+    hour: i64,
+    is_afternoon: Option<bool>,
+    minute: i64,
+    second: i64,
+    nanosecond: i64,
+}
+
+fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
+    let mut parts = Parts::default();
+    let mut rest = text;
+    for token in &pattern.0 {
+        match token {
+            Token::Literal(literal) => {
+                for _ in literal.chars() {
+                    // A pattern may say more than a text has at its end.
+                    let mut chars = rest.chars();
+                    if chars.next().is_some_and(|c| !c.is_alphanumeric()) || literal.chars().all(char::is_alphanumeric)
+                    {
+                        rest = chars.as_str();
+                    }
+                }
+            }
+            Token::Field { field, .. } => rest = parts.read_field(*field, rest.trim_start())?,
+        }
+    }
+    if rest.trim().is_empty() { parts.moment() } else { None }
+}
+
+impl Parts {
+    /// Reads a field, and returns what follows it.
+    fn read_field<'a>(&mut self, field: Field, text: &'a str) -> Option<&'a str> {
+        let (width, value): (usize, &mut dyn FnMut(&mut Self, i64, &str)) = match field {
+            Field::Year(4) => (4, &mut |parts, number, _| parts.year = Some(number)),
+            Field::Year(width) => (width.into(), &mut |parts, number, digits| {
+                parts.year = Some(match (digits.len(), number) {
+                    (..=2, 70..) => 1900 + number,
+                    (..=2, _) => 2000 + number,
+                    _ => number + 2000,
+                });
+            }),
+            Field::Month => (2, &mut |parts, number, _| parts.month = Some(number)),
+            Field::DayOfMonth => (2, &mut |parts, number, _| parts.day = Some(number)),
+            Field::DayOfYear => (3, &mut |parts, number, _| parts.day_of_year = Some(number)),
+            Field::JulianDay => (7, &mut |parts, number, _| parts.julian_day = Some(number)),
+            Field::Hour24 | Field::Hour12 => (2, &mut |parts, number, _| parts.hour = number),
+            Field::Minute => (2, &mut |parts, number, _| parts.minute = number),
+            Field::Second => (2, &mut |parts, number, _| parts.second = number),
+            // Digits of a fraction: '5' is 500 milliseconds.
+            Field::Millisecond => (3, &mut |parts, number, digits| parts.nanosecond = fraction(number, digits)),
+            Field::Microsecond => (6, &mut |parts, number, digits| parts.nanosecond = fraction(number, digits)),
+            Field::MonthName | Field::MonthAbbreviation => {
+                let (month, rest) = month(text)?;
+                self.month = Some(month);
+                return Some(rest);
+            }
+            Field::Meridiem { points } => {
+                let (word, rest) = text.split_at_checked(if points { 4 } else { 2 })?;
+                self.is_afternoon = Some(match word.replace('.', "").to_ascii_uppercase().as_str() {
+                    "AM" => false,
+                    "PM" => true,
+                    _ => return None,
+                });
+                return Some(rest);
+            }
+            // The name of a day says nothing that the date does not.
+            Field::DayName | Field::DayAbbreviation => return Some(text.trim_start_matches(char::is_alphabetic)),
+            _ => return None,
+        };
+        let end = text.bytes().take(width).take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = text.split_at(end);
+        value(self, digits.parse().ok()?, digits);
+        Some(rest)
+    }
+
+    fn moment(&self) -> Option<NaiveDateTime> {
+        let year = i32::try_from(self.year.unwrap_or(1)).ok()?;
+        let unsigned = |number: i64| u32::try_from(number).ok();
+        let date = match (self.julian_day, self.day_of_year) {
+            (Some(day), _) => NaiveDate::from_num_days_from_ce_opt(i32::try_from(day - 1_721_425).ok()?)?,
+            (_, Some(day)) => NaiveDate::from_yo_opt(year, unsigned(day)?)?,
+            _ => NaiveDate::from_ymd_opt(year, unsigned(self.month.unwrap_or(1))?, unsigned(self.day.unwrap_or(1))?)?,
+        };
+        let hour = match (self.is_afternoon, self.hour) {
+            (Some(true), 1..12) => self.hour + 12,
+            (Some(false), 12) => 0,
+            (_, hour) => hour,
+        };
+        // 24:00:00 is the beginning of the next day.
+        let (date, hour) = match (hour, self.minute, self.second) {
+            (24, 0, 0) => (date.checked_add_days(Days::new(1))?, 0),
+            _ => (date, hour),
+        };
+        let time = NaiveTime::from_hms_nano_opt(
+            unsigned(hour)?,
+            unsigned(self.minute)?,
+            unsigned(self.second)?,
+            unsigned(self.nanosecond)?,
+        )?;
+        Some(date.and_time(time))
+    }
+}
+
+fn fraction(number: i64, digits: &str) -> i64 {
+    number * 10_i64.pow(9_u32.saturating_sub(u32::try_from(digits.len()).unwrap_or(9)))
+}
+
+/// The month whose name, or its first three letters, a text begins with.
+fn month(text: &str) -> Option<(i64, &str)> {
+    for (month, name) in (1..).zip(MONTHS) {
+        for word in [name, &name[..3]] {
+            if let Some((start, rest)) = text.split_at_checked(word.len())
+                && start.eq_ignore_ascii_case(word)
+            {
+                return Some((month, rest));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, pattern: &str, expect: Option<&str>) {
+        let moment = read(text, &Pattern::read(pattern)).map(|moment| moment.to_string());
+        assert_eq!(moment.as_deref(), expect, "{text} by {pattern}");
+    }
+
+    #[test]
+    fn texts_are_read_by_their_pattern() {
+        check("2017-03-21", "YYYY-MM-DD", Some("2017-03-21 00:00:00"));
+        check("20170321", "YYYYMMDD", Some("2017-03-21 00:00:00"));
+        check("02 Oct 2001", "DD Mon YYYY", Some("2001-10-02 00:00:00"));
+        check("October 2, 01", "Month DD, YY", Some("2001-10-02 00:00:00"));
+        check("12/1/2010 8:26", "MM/DD/YYYY HH24:MI", Some("2010-12-01 08:26:00"));
+        check("2017-03-21 12:05:06.5 AM", "YYYY-MM-DD HH:MI:SS.MS AM", Some("2017-03-21 00:05:06.500"));
+        check("2017 080", "YYYY DDD", Some("2017-03-21 00:00:00"));
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        check("2017-02-30", "YYYY-MM-DD", None);
+        check("yesterday", "YYYY-MM-DD", None);
+        check("2017-02-03 and more", "YYYY-MM-DD", None);
+    }
+}

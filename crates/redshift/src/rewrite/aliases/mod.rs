@@ -1,0 +1,140 @@
+//! Lateral column aliases: `SELECT clicks / views AS rate, 100 * rate AS percent FROM t WHERE rate > 0.1`.
+//!
+//! Redshift's rule ([SELECT list](https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html)): a name that an
+//! earlier item of the SELECT list defines stands for that item's expression, in later items and in WHERE, unless the
+//! FROM clause has a column of that name. In GROUP BY, HAVING, QUALIFY and ORDER BY DataFusion knows the aliases itself.
+//! Subqueries are scopes of their own: within them the aliases of the query around are not known.
+//!
+//! The columns of a FROM clause are asked for only when a name equals an alias. The walk cannot wait for the answer: it
+//! stops at the question and starts anew with the answer, and what it has inlined by then it finds inlined.
+
+mod scope;
+mod substitute;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionState;
+use datafusion::sql::parser;
+use datafusion::sql::sqlparser::ast::{Query, Select, SelectItem, Statement, VisitMut, VisitorMut};
+
+use super::names::{Names, normalized};
+use scope::Scopes;
+use substitute::Substitution;
+
+/// Replaces the lateral aliases of all SELECTs of a statement.
+pub(crate) async fn inline_aliases<N: VisitMut>(state: &SessionState, node: &mut N) -> Result<()> {
+    let mut answers = HashMap::new();
+    loop {
+        let outcome = node.visit(&mut Inliner { state, answers: &answers, scopes: Scopes::default() });
+        match outcome {
+            ControlFlow::Continue(()) => return Ok(()),
+            ControlFlow::Break(Stop::Error(error)) => return Err(*error),
+            ControlFlow::Break(Stop::Question(question)) => {
+                let text = question.to_string();
+                answers.insert(text, columns_of(state, *question).await);
+            }
+        }
+    }
+}
+
+/// The names that a FROM clause brings.
+#[derive(Default)]
+struct Columns {
+    columns: HashSet<String>,
+    /// Tables, and their schemas and catalogs.
+    qualifiers: HashSet<String>,
+}
+
+/// The columns that a query returns; none if it cannot be planned by itself, which is so if it refers to a query around it.
+/// If the statement is wrong its planning says so better than this would.
+async fn columns_of(state: &SessionState, query: Query) -> Columns {
+    let statement = parser::Statement::Statement(Box::new(Statement::Query(Box::new(query))));
+    // Boxed: planning a statement is a large future.
+    let Ok(plan) = Box::pin(state.statement_to_plan(statement)).await else { return Columns::default() };
+    let mut names = Columns::default();
+    for (qualifier, field) in plan.schema().iter() {
+        names.columns.insert(field.name().clone());
+        if let Some(qualifier) = qualifier {
+            let parts = [Some(qualifier.table()), qualifier.schema(), qualifier.catalog()];
+            names.qualifiers.extend(parts.into_iter().flatten().map(ToOwned::to_owned));
+        }
+    }
+    names
+}
+
+/// Why a walk over a statement ends early.
+enum Stop {
+    /// The columns of this query must be known.
+    Question(Box<Query>),
+    Error(Box<DataFusionError>),
+}
+
+struct Inliner<'a> {
+    state: &'a SessionState,
+    /// By the text of the question.
+    answers: &'a HashMap<String, Columns>,
+    scopes: Scopes,
+}
+
+impl VisitorMut for Inliner<'_> {
+    type Break = Stop;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        self.scopes.enter(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        self.scopes.leave(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Stop> {
+        let mut search = Substitution::search();
+        if let Err(error) = substitute(select, &mut search) {
+            return ControlFlow::Break(Stop::Error(Box::new(error)));
+        }
+        if !search.found() {
+            return ControlFlow::Continue(());
+        }
+        let no_columns = Columns::default();
+        let columns = if select.from.is_empty() {
+            &no_columns
+        } else {
+            let question = self.scopes.columns_question(&select.from);
+            match self.answers.get(&question.to_string()) {
+                Some(columns) => columns,
+                None => return ControlFlow::Break(Stop::Question(Box::new(question))),
+            }
+        };
+        let names = Names::of(select);
+        match substitute(select, &mut Substitution::among(columns, self.state)) {
+            Ok(()) => names.keep(select),
+            Err(error) => return ControlFlow::Break(Stop::Error(Box::new(error))),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Replaces the aliases in the SELECT list, each item by those before it, and in WHERE.
+fn substitute(select: &mut Select, substitution: &mut Substitution<'_>) -> Result<()> {
+    if !select.projection.iter().any(|item| matches!(item, SelectItem::ExprWithAlias { .. })) {
+        return Ok(());
+    }
+    for item in &mut select.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) => substitution.apply(expr),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                substitution.apply(expr);
+                substitution.define(normalized(alias), expr);
+            }
+            _ => {}
+        }
+    }
+    match &mut select.selection {
+        Some(condition) => substitution.apply_to_where(condition),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! Expressions in the place of aliases.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use datafusion::common::plan_err;
+use datafusion::error::Result;
+use datafusion::execution::context::SessionState;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Value, Visit, VisitMut, Visitor, VisitorMut};
+
+use super::Columns;
+use crate::rewrite::names::normalized;
+
+/// The aliases that have been defined so far, and what happens where one is met: it is replaced, or only noticed.
+pub(super) struct Substitution<'a> {
+    defined: HashMap<String, Expr>,
+    /// What has precedence over the aliases; `None` if they are only searched for.
+    among: Option<(&'a Columns, &'a SessionState)>,
+    met: Vec<String>,
+    /// How many queries are around the point, below the expression.
+    depth: usize,
+    /// The names of attributes, taken out so that they are not taken for columns.
+    attributes: Vec<Vec<Expr>>,
+}
+
+impl<'a> Substitution<'a> {
+    /// Notices aliases and changes nothing.
+    pub(super) fn search() -> Self {
+        Self { defined: HashMap::new(), among: None, met: vec![], depth: 0, attributes: vec![] }
+    }
+
+    /// Replaces the aliases that no column hides.
+    pub(super) fn among(columns: &'a Columns, state: &'a SessionState) -> Self {
+        Self { among: Some((columns, state)), ..Self::search() }
+    }
+
+    /// Whether any alias was met.
+    pub(super) fn found(&self) -> bool {
+        !self.met.is_empty()
+    }
+
+    /// Defines an alias; of two with one name the first counts.
+    pub(super) fn define(&mut self, alias: String, expr: &Expr) {
+        self.defined.entry(alias).or_insert_with(|| expr.clone());
+    }
+
+    pub(super) fn apply(&mut self, expr: &mut Expr) {
+        let _ = expr.visit(self);
+    }
+
+    /// Like [`Self::apply`]; fails if an alias stands for what can be computed only after WHERE.
+    pub(super) fn apply_to_where(&mut self, condition: &mut Expr) -> Result<()> {
+        let met_before = self.met.len();
+        self.apply(condition);
+        let Some((_, state)) = self.among else { return Ok(()) };
+        for alias in &self.met[met_before..] {
+            let Some(expr) = self.defined.get(alias) else { continue };
+            match computed_after_where(expr, state) {
+                Some(After::Grouping) => {
+                    return plan_err!(
+                        "the alias {alias} is the aggregate {expr}, which WHERE comes before; use HAVING"
+                    );
+                }
+                Some(After::Windows) => {
+                    return plan_err!(
+                        "the alias {alias} is the window function {expr}, which WHERE comes before; use QUALIFY"
+                    );
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The alias that a name means.
+    fn meet(&mut self, ident: &Ident, is_qualifier: bool) -> Option<Expr> {
+        let name = normalized(ident);
+        let expr = self.defined.get(&name)?;
+        if let Some((names, _)) = self.among
+            && (names.columns.contains(&name) || is_qualifier && names.qualifiers.contains(&name))
+        {
+            return None;
+        }
+        self.met.push(name);
+        self.among.map(|_| in_parentheses(expr))
+    }
+}
+
+impl VisitorMut for Substitution<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+            let attributes = dots(access_chain).map(|dot| std::mem::replace(dot, Expr::value(Value::Null)));
+            self.attributes.push(attributes.collect());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for (dot, attribute) in dots(access_chain).zip(self.attributes.pop().unwrap_or_default()) {
+                    *dot = attribute;
+                }
+            }
+            _ if self.depth > 0 => {}
+            Expr::Identifier(ident) => {
+                if let Some(meaning) = self.meet(ident, false) {
+                    *expr = meaning;
+                }
+            }
+            Expr::CompoundIdentifier(idents) => {
+                if let [first, rest @ ..] = idents.as_slice()
+                    && let Some(meaning) = self.meet(first, true)
+                {
+                    let access_chain =
+                        rest.iter().map(|attribute| AccessExpr::Dot(Expr::Identifier(attribute.clone()))).collect();
+                    *expr = Expr::CompoundFieldAccess { root: Box::new(meaning), access_chain };
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The expressions after the dots of a path; those between brackets are none of them.
+fn dots(access_chain: &mut [AccessExpr]) -> impl Iterator<Item = &mut Expr> {
+    access_chain.iter_mut().filter_map(|access| match access {
+        AccessExpr::Dot(expr) => Some(expr),
+        AccessExpr::Subscript(_) => None,
+    })
+}
+
+fn in_parentheses(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_) => {
+            expr.clone()
+        }
+        _ => Expr::Nested(Box::new(expr.clone())),
+    }
+}
+
+enum After {
+    Grouping,
+    Windows,
+}
+
+/// What an expression must wait for.
+fn computed_after_where(expr: &Expr, state: &SessionState) -> Option<After> {
+    struct Calls<'a>(&'a SessionState, usize);
+
+    impl Visitor for Calls<'_> {
+        type Break = After;
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<After> {
+            self.1 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<After> {
+            self.1 -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<After> {
+            match expr {
+                Expr::Function(function) if self.1 == 0 && function.over.is_some() => {
+                    ControlFlow::Break(After::Windows)
+                }
+                Expr::Function(function) if self.1 == 0 => {
+                    let name = function.name.to_string().to_lowercase();
+                    match self.0.aggregate_functions().contains_key(&name) {
+                        true => ControlFlow::Break(After::Grouping),
+                        false => ControlFlow::Continue(()),
+                    }
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    expr.visit(&mut Calls(state, 0)).break_value()
+}

@@ -1,0 +1,89 @@
+//! Casts: to integers they round, to text they write dates as Redshift does, and to `VARCHAR(n)` and `CHAR(n)` they cut.
+
+use datafusion::common::{not_impl_err, plan_err};
+use datafusion::error::Result;
+use datafusion::sql::sqlparser::ast::{CastKind, CharacterLength, DataType, Expr, Value};
+
+use super::calls::{call, is_call_of};
+use super::text::make_text;
+use crate::functions::ROUND_TO_INTEGER;
+
+pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
+    respell_convert(expr)?;
+    let Expr::Cast { expr: value, data_type, array: false, .. } = expr else { return Ok(()) };
+    if is_integer(data_type) {
+        if !is_whole(value) {
+            let inner = std::mem::replace(value.as_mut(), Expr::value(Value::Null));
+            **value = call(ROUND_TO_INTEGER, [inner]);
+        }
+    } else if let Some(length) = text_length(data_type) {
+        make_text(value);
+        if let Some(length) = length {
+            // The length goes to LEFT, so that a statement that is rewritten again is not cut again.
+            *data_type = DataType::Varchar(None);
+            let cast = std::mem::replace(expr, Expr::value(Value::Null));
+            *expr = call("left", [cast, Expr::value(Value::Number(length.to_string(), false))]);
+        }
+    }
+    Ok(())
+}
+
+/// `CONVERT(type, value)` is `CAST(value AS type)`.
+fn respell_convert(expr: &mut Expr) -> Result<()> {
+    let Expr::Convert { expr: value, data_type, charset, styles, is_try, .. } = expr else { return Ok(()) };
+    if charset.is_some() || !styles.is_empty() || *is_try {
+        return not_impl_err!("CONVERT with a character set or a style; write CONVERT(type, value)");
+    }
+    let Some(data_type) = data_type.take() else {
+        return plan_err!("CONVERT needs a type and a value: CONVERT(type, value)");
+    };
+    let value = std::mem::replace(value.as_mut(), Expr::value(Value::Null));
+    *expr = Expr::Cast { kind: CastKind::Cast, expr: Box::new(value), data_type, array: false, format: None };
+    Ok(())
+}
+
+fn is_integer(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::SmallInt(_)
+            | DataType::Int2(_)
+            | DataType::Int(_)
+            | DataType::Integer(_)
+            | DataType::Int4(_)
+            | DataType::BigInt(_)
+            | DataType::Int8(_)
+    )
+}
+
+/// Whether there is nothing to round.
+fn is_whole(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.bytes().all(|digit| digit.is_ascii_digit()),
+            _ => true,
+        },
+        Expr::Nested(inner) => is_whole(inner),
+        other => is_call_of(other, ROUND_TO_INTEGER),
+    }
+}
+
+/// `None` for types that are not text; the length at which a cast cuts, if there is one. Redshift counts bytes, we count
+/// characters.
+fn text_length(data_type: &DataType) -> Option<Option<u64>> {
+    match data_type {
+        // CHAR is CHAR(1).
+        DataType::Char(None) | DataType::Character(None) => Some(Some(1)),
+        DataType::Char(length)
+        | DataType::Character(length)
+        | DataType::Varchar(length)
+        | DataType::CharVarying(length)
+        | DataType::CharacterVarying(length)
+        | DataType::Nvarchar(length) => match length {
+            Some(CharacterLength::IntegerLength { length, .. }) => Some(Some(*length)),
+            Some(CharacterLength::Max) | None => Some(None),
+        },
+        DataType::Text | DataType::String(_) => Some(None),
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("bpchar") => Some(None),
+        _ => None,
+    }
+}
