@@ -8,6 +8,7 @@ mod convert_timezone;
 mod date_part;
 mod dateadd;
 mod datediff;
+mod iso_datetime;
 mod number_pattern;
 mod pattern;
 mod round_to_integer;
@@ -24,6 +25,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 
 pub(crate) use date_part::DatePart;
+pub(crate) use iso_datetime::ISO_DATETIME;
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
 pub(crate) use text::TEXT;
 
@@ -40,6 +42,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     add(state, convert_timezone::ConvertTimezone::default())?;
     add(state, dateadd::DateAdd::default())?;
     add(state, datediff::DateDiff::default())?;
+    add(state, iso_datetime::IsoDatetime::default())?;
     add(state, round_to_integer::RoundToInteger::default())?;
     add(state, text::Text::default())?;
     add(state, to_char::ToChar::default())?;

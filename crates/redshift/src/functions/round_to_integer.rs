@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::arguments::{answer, rows};
+use super::arguments::answer;
 
 /// The name under which casts call it.
 pub(crate) const ROUND_TO_INTEGER: &str = "redshift_round_to_integer";
@@ -47,6 +47,13 @@ impl ScalarUDFImpl for RoundToInteger {
         }
     }
 
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let [argument] = args.arg_fields else { return plan_err!("{ROUND_TO_INTEGER} has one argument") };
+        let data_type = self.return_type(&[argument.data_type().clone()])?;
+        // Not more nullable than the argument, which may take its place.
+        Ok(Field::new(ROUND_TO_INTEGER, data_type, argument.is_nullable()).into())
+    }
+
     fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         match args.as_slice() {
             [number] if is_whole(&number.get_type(info.schema())?) => {
@@ -57,10 +64,8 @@ impl ScalarUDFImpl for RoundToInteger {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = rows(&args.args, args.number_rows);
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [numbers] = arrays.as_slice() else { return plan_err!("{ROUND_TO_INTEGER} has one argument") };
-        debug_assert!(numbers.len() == rows || numbers.len() == 1);
         let rounded: ArrayRef = match numbers.data_type() {
             DataType::Float64 => Arc::new(numbers.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round)),
             DataType::Float32 => Arc::new(numbers.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round)),

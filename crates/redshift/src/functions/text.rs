@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringBuilder};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::arguments::{answer, is_text};
@@ -49,6 +49,13 @@ impl ScalarUDFImpl for Text {
         }
     }
 
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let [argument] = args.arg_fields else { return plan_err!("{TEXT} has one argument") };
+        let data_type = self.return_type(&[argument.data_type().clone()])?;
+        // Not more nullable than the argument, which may take its place.
+        Ok(Field::new(TEXT, data_type, argument.is_nullable()).into())
+    }
+
     fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         match args.as_slice() {
             [value] if stays(&value.get_type(info.schema())?) => Ok(ExprSimplifyResult::Simplified(args.remove(0))),
@@ -79,14 +86,18 @@ fn timestamps(values: &ArrayRef) -> Result<ArrayRef> {
         .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
         .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:::z"));
     let formatter = ArrayFormatter::try_new(values, &options)?;
+    let has_zone = matches!(values.data_type(), DataType::Timestamp(_, Some(_)));
     let mut texts = StringBuilder::with_capacity(values.len(), values.len() * 19);
+    let mut text = String::new();
     for row in 0..values.len() {
         if values.is_null(row) {
             texts.append_null();
-        } else {
-            formatter.value(row).write(&mut texts)?;
-            texts.append_value("");
+            continue;
         }
+        text.clear();
+        formatter.value(row).write(&mut text)?;
+        let trimmed = if text.contains('.') && !has_zone { text.trim_end_matches('0') } else { &text };
+        texts.append_value(trimmed);
     }
     Ok(Arc::new(texts.finish()))
 }

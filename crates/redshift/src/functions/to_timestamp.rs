@@ -16,8 +16,8 @@ use super::to_char::MONTHS;
 
 /// A text read as a date or a timestamp by a pattern.
 ///
-/// What the pattern leaves out is that of 0001-01-01 00:00:00. A number has at most the digits of its field; years of two
-/// digits are those from 1970 to 2069. A character of the pattern that is no field, and blanks before a field, are skipped
+/// What the pattern leaves out is that of 0001-01-01 00:00:00. A number has at most the digits of its field, and YYYY has
+/// all four; years of two digits are those from 1970 to 2069. A character of the pattern that is no field, and blanks before a field, are skipped
 /// in the text. A timestamp has no time zone here, where in Redshift it is one in UTC.
 ///
 /// Fails where the text does not follow the pattern, or there is no such date.
@@ -100,7 +100,8 @@ struct Parts {
     nanosecond: i64,
 }
 
-fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
+/// The time that a text says by a pattern, if it follows it.
+pub(super) fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
     let mut parts = Parts::default();
     let mut rest = text;
     for token in &pattern.0 {
@@ -163,6 +164,9 @@ impl Parts {
         };
         let end = text.bytes().take(width).take_while(u8::is_ascii_digit).count();
         let (digits, rest) = text.split_at(end);
+        if field == Field::Year(4) && digits.len() < 4 {
+            return None;
+        }
         value(self, digits.parse().ok()?, digits);
         Some(rest)
     }
@@ -238,5 +242,6 @@ mod tests {
         check("2017-02-30", "YYYY-MM-DD", None);
         check("yesterday", "YYYY-MM-DD", None);
         check("2017-02-03 and more", "YYYY-MM-DD", None);
+        check("02/03/17", "MM/DD/YYYY", None);
     }
 }

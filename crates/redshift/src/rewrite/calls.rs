@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
+use super::casts;
 use super::dates::respell_part;
 use super::names::normalized;
 use super::text::make_text;
@@ -109,7 +110,9 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
             return Ok(Some(call("date_part", [year, take(date)])));
         }
         ("date", [date]) => {
-            return Ok(Some(cast(take(date), DataType::Date)));
+            let mut date = cast(take(date), DataType::Date);
+            casts::respell(&mut date)?;
+            return Ok(Some(date));
         }
         ("decode", [subject, searched, rest @ ..]) if !rest.is_empty() => {
             return Ok(Some(decode(subject, searched, rest)));

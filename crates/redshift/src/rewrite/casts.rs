@@ -1,4 +1,5 @@
-//! Casts: to integers they round, to text they write dates as Redshift does, and to `VARCHAR(n)` and `CHAR(n)` they cut.
+//! Casts: to integers they round, to dates they read more than ISO 8601, to text they write dates as Redshift does, and to
+//! `VARCHAR(n)` and `CHAR(n)` they cut.
 
 use datafusion::common::{not_impl_err, plan_err};
 use datafusion::error::Result;
@@ -6,15 +7,18 @@ use datafusion::sql::sqlparser::ast::{CastKind, CharacterLength, DataType, Expr,
 
 use super::calls::{call, is_call_of};
 use super::text::make_text;
-use crate::functions::ROUND_TO_INTEGER;
+use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
 
 pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
     respell_convert(expr)?;
     let Expr::Cast { expr: value, data_type, array: false, .. } = expr else { return Ok(()) };
     if is_integer(data_type) {
         if !is_whole(value) {
-            let inner = std::mem::replace(value.as_mut(), Expr::value(Value::Null));
-            **value = call(ROUND_TO_INTEGER, [inner]);
+            wrap(value, ROUND_TO_INTEGER);
+        }
+    } else if matches!(data_type, DataType::Date | DataType::Timestamp(..) | DataType::Datetime(_)) {
+        if !is_date(value) {
+            wrap(value, ISO_DATETIME);
         }
     } else if let Some(length) = text_length(data_type) {
         make_text(value);
@@ -26,6 +30,24 @@ pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn wrap(value: &mut Expr, function: &str) {
+    let inner = std::mem::replace(value, Expr::value(Value::Null));
+    *value = call(function, [inner]);
+}
+
+/// Whether there is no other way to read it.
+fn is_date(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => text.as_bytes().get(4) == Some(&b'-'),
+            _ => true,
+        },
+        Expr::Nested(inner) => is_date(inner),
+        Expr::Cast { data_type: DataType::Date | DataType::Timestamp(..), .. } => true,
+        other => is_call_of(other, ISO_DATETIME),
+    }
 }
 
 /// `CONVERT(type, value)` is `CAST(value AS type)`.

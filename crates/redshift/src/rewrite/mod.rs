@@ -62,6 +62,11 @@ impl VisitorMut for Spellings {
         }
     }
 
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        names::order_by_name(query);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         self.names.push(names::Names::of(select));
         ControlFlow::Continue(())

@@ -1,6 +1,6 @@
 //! The names of the columns of a SELECT, kept while their expressions are rewritten.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, SelectItem};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr};
 
 /// What the items without an alias of a SELECT list said before they were rewritten; `None` for other items.
 pub(crate) struct Names(Vec<Option<Said>>);
@@ -38,6 +38,25 @@ impl Names {
             };
             let alias = Ident::with_quote('"', name);
             select.projection[index] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+/// Orders a SELECT DISTINCT by the names of its columns where it is ordered by their expressions: DataFusion finds them only
+/// if the columns have no other names.
+pub(crate) fn order_by_name(query: &mut Query) {
+    let (SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), &mut query.order_by) else { return };
+    let OrderByKind::Expressions(keys) = &mut order_by.kind else { return };
+    if select.distinct.is_none() {
+        return;
+    }
+    for key in keys {
+        let named = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if *expr == key.expr => Some(alias),
+            _ => None,
+        });
+        if let Some(name) = named {
+            key.expr = Expr::Identifier(name.clone());
         }
     }
 }

@@ -1,0 +1,115 @@
+//! What a cast to DATE or TIMESTAMP reads that is not written as ISO 8601 has it.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{exec_err, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::arguments::{answer, is_text};
+use super::pattern::Pattern;
+use super::to_timestamp;
+
+/// The name under which casts call it.
+pub(crate) const ISO_DATETIME: &str = "redshift_iso_datetime";
+
+/// The date formats of Redshift's `auto`, month before day.
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    let dates =
+        ["MM/DD/YYYY", "MM-DD-YYYY", "YYYY/MM/DD", "YYYYMMDD", "DD Mon YYYY", "DD-Mon-YYYY", "Mon DD YYYY", "MM/DD/YY"];
+    let times = ["", " HH24:MI:SS.US", " HH24:MI:SS", " HH24:MI", " HH12:MI:SS AM", " HH12:MI AM"];
+    dates.iter().flat_map(|date| times.iter().map(move |time| Pattern::read(&format!("{date}{time}")))).collect()
+});
+
+/// A text with a date and perhaps a time, such as `12/1/2010 8:26`, as `2010-12-01 08:26:00`. Text that is so already, or
+/// is nothing of the kind, stays as it is for the cast to read or refuse; other values stay, too.
+///
+/// Source: [DATEFORMAT and TIMEFORMAT strings](https://docs.aws.amazon.com/redshift/latest/dg/automatic-recognition.html).
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct IsoDatetime {
+    signature: Signature,
+}
+
+impl Default for IsoDatetime {
+    fn default() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for IsoDatetime {
+    fn name(&self) -> &str {
+        ISO_DATETIME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match arguments {
+            [text] if is_text(text) => Ok(DataType::Utf8),
+            [other] => Ok(other.clone()),
+            _ => plan_err!("{ISO_DATETIME} has one argument"),
+        }
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let [argument] = args.arg_fields else { return plan_err!("{ISO_DATETIME} has one argument") };
+        let data_type = self.return_type(&[argument.data_type().clone()])?;
+        // Not more nullable than the argument, which may take its place.
+        Ok(Field::new(ISO_DATETIME, data_type, argument.is_nullable()).into())
+    }
+
+    fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        match args.as_slice() {
+            [value] if !is_text(&value.get_type(info.schema())?) => Ok(ExprSimplifyResult::Simplified(args.remove(0))),
+            _ => Ok(ExprSimplifyResult::Original(args)),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [values] = arrays.as_slice() else { return plan_err!("{ISO_DATETIME} has one argument") };
+        let values = if is_text(values.data_type()) { iso(values)? } else { Arc::clone(values) };
+        answer(&args.args, values)
+    }
+}
+
+fn iso(values: &ArrayRef) -> Result<ArrayRef> {
+    let values = cast(values, &DataType::Utf8)?;
+    let Some(texts) = values.as_string_opt::<i32>() else {
+        return exec_err!("expected text, and not {}", values.data_type());
+    };
+    if texts.iter().flatten().all(is_iso) {
+        return Ok(values);
+    }
+    let mut results = StringBuilder::with_capacity(texts.len(), texts.len() * 19);
+    // The texts of a column are mostly written alike.
+    let mut last = 0;
+    for text in texts {
+        let Some(text) = text.filter(|text| !is_iso(text)) else {
+            results.append_option(text);
+            continue;
+        };
+        let mut indexes = std::iter::once(last).chain(0..PATTERNS.len());
+        let read = indexes.find_map(|index| Some((index, to_timestamp::read(text, PATTERNS.get(index)?)?)));
+        match read {
+            Some((index, moment)) => {
+                last = index;
+                results.append_value(moment.to_string());
+            }
+            None => results.append_value(text),
+        }
+    }
+    Ok(Arc::new(results.finish()))
+}
+
+fn is_iso(text: &str) -> bool {
+    text.as_bytes().get(4) == Some(&b'-')
+}
