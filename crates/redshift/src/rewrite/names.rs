@@ -1,6 +1,7 @@
 //! The names of the columns of a SELECT, kept while their expressions are rewritten.
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::tokenizer::Span;
 
 /// What the items without an alias of a SELECT list said before they were rewritten; `None` for other items.
 pub(crate) struct Names(Vec<Option<Said>>);
@@ -36,10 +37,16 @@ impl Names {
                 Some(column) if !others().any(|(_, item)| item_name(item).as_deref() == Some(&column)) => column,
                 _ => said.text,
             };
+            // Without a place in the text: see `is_given`.
             let alias = Ident::with_quote('"', name);
             select.projection[index] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }
+}
+
+/// Whether an alias has been written by someone, and not by [`Names::keep`]. Only those can be referred to.
+pub(crate) fn is_given(alias: &Ident) -> bool {
+    alias.span != Span::empty()
 }
 
 /// Orders a SELECT DISTINCT by the names of its columns where it is ordered by their expressions: DataFusion finds them only

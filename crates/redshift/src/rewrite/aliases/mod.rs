@@ -19,7 +19,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser;
 use datafusion::sql::sqlparser::ast::{Query, Select, SelectItem, Statement, VisitMut, VisitorMut};
 
-use super::names::{Names, normalized};
+use super::names::{Names, is_given, normalized};
 use scope::Scopes;
 use substitute::Substitution;
 
@@ -128,7 +128,9 @@ fn substitute(select: &mut Select, substitution: &mut Substitution<'_>) -> Resul
             SelectItem::UnnamedExpr(expr) => substitution.apply(expr),
             SelectItem::ExprWithAlias { expr, alias } => {
                 substitution.apply(expr);
-                substitution.define(normalized(alias), expr);
+                if is_given(alias) {
+                    substitution.define(normalized(alias), expr);
+                }
             }
             _ => {}
         }

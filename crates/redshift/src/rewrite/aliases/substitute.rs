@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Value, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, Query, Subscript, Value, Visit, VisitMut, Visitor, VisitorMut,
+};
 
 use super::Columns;
 use crate::rewrite::names::normalized;
@@ -19,14 +21,21 @@ pub(super) struct Substitution<'a> {
     met: Vec<String>,
     /// How many queries are around the point, below the expression.
     depth: usize,
-    /// The names of attributes, taken out so that they are not taken for columns.
-    attributes: Vec<Vec<Expr>>,
+    /// The paths into nested values around the point.
+    paths: Vec<Path>,
+}
+
+struct Path {
+    /// The names after dots, taken out so that they are not taken for columns.
+    attributes: Vec<Expr>,
+    /// Whether it begins with a name, and not with another expression.
+    of_name: bool,
 }
 
 impl<'a> Substitution<'a> {
     /// Notices aliases and changes nothing.
     pub(super) fn search() -> Self {
-        Self { defined: HashMap::new(), among: None, met: vec![], depth: 0, attributes: vec![] }
+        Self { defined: HashMap::new(), among: None, met: vec![], depth: 0, paths: vec![] }
     }
 
     /// Replaces the aliases that no column hides.
@@ -100,18 +109,22 @@ impl VisitorMut for Substitution<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
-            let attributes = dots(access_chain).map(|dot| std::mem::replace(dot, Expr::value(Value::Null)));
-            self.attributes.push(attributes.collect());
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr {
+            let attributes = dots(access_chain).map(|dot| std::mem::replace(dot, Expr::value(Value::Null))).collect();
+            self.paths.push(Path { attributes, of_name: is_name(root) });
         }
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                for (dot, attribute) in dots(access_chain).zip(self.attributes.pop().unwrap_or_default()) {
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let Some(path) = self.paths.pop() else { return ControlFlow::Continue(()) };
+                for (dot, attribute) in dots(access_chain).zip(path.attributes) {
                     *dot = attribute;
+                }
+                if path.of_name && !is_name(root) {
+                    access_chain.iter_mut().for_each(subscript);
                 }
             }
             _ if self.depth > 0 => {}
@@ -124,8 +137,9 @@ impl VisitorMut for Substitution<'_> {
                 if let [first, rest @ ..] = idents.as_slice()
                     && let Some(meaning) = self.meet(first, true)
                 {
-                    let access_chain =
+                    let mut access_chain: Vec<_> =
                         rest.iter().map(|attribute| AccessExpr::Dot(Expr::Identifier(attribute.clone()))).collect();
+                    access_chain.iter_mut().for_each(subscript);
                     *expr = Expr::CompoundFieldAccess { root: Box::new(meaning), access_chain };
                 }
             }
@@ -141,6 +155,18 @@ fn dots(access_chain: &mut [AccessExpr]) -> impl Iterator<Item = &mut Expr> {
         AccessExpr::Dot(expr) => Some(expr),
         AccessExpr::Subscript(_) => None,
     })
+}
+
+fn is_name(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+}
+
+/// `.a` as `['a']`: DataFusion knows dots only after names.
+fn subscript(access: &mut AccessExpr) {
+    if let AccessExpr::Dot(Expr::Identifier(attribute)) = access {
+        let index = Expr::value(Value::SingleQuotedString(normalized(attribute)));
+        *access = AccessExpr::Subscript(Subscript::Index { index });
+    }
 }
 
 fn in_parentheses(expr: &Expr) -> Expr {
