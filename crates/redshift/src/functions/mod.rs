@@ -46,6 +46,6 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     add(state, round_to_integer::RoundToInteger::default())?;
     add(state, text::Text::default())?;
     add(state, to_char::ToChar::default())?;
-    add(state, to_timestamp::ToTimestamp::to_date())?;
-    add(state, to_timestamp::ToTimestamp::to_timestamp())
+    add(state, to_timestamp::ToTimestamp::date())?;
+    add(state, to_timestamp::ToTimestamp::timestamp())
 }

@@ -32,13 +32,18 @@ pub(crate) struct ToTimestamp {
 }
 
 impl ToTimestamp {
-    pub(crate) fn to_date() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable), name: "to_date", result: DataType::Date32 }
+    /// `TO_DATE`.
+    pub(crate) fn date() -> Self {
+        Self::returning("to_date", DataType::Date32)
     }
 
-    pub(crate) fn to_timestamp() -> Self {
-        let result = DataType::Timestamp(TimeUnit::Nanosecond, None);
-        Self { signature: Signature::user_defined(Volatility::Immutable), name: "to_timestamp", result }
+    /// `TO_TIMESTAMP`.
+    pub(crate) fn timestamp() -> Self {
+        Self::returning("to_timestamp", DataType::Timestamp(TimeUnit::Nanosecond, None))
+    }
+
+    fn returning(name: &'static str, result: DataType) -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable), name, result }
     }
 }
 
@@ -125,29 +130,11 @@ pub(super) fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
 impl Parts {
     /// Reads a field, and returns what follows it.
     fn read_field<'a>(&mut self, field: Field, text: &'a str) -> Option<&'a str> {
-        let (width, value): (usize, &mut dyn FnMut(&mut Self, i64, &str)) = match field {
-            Field::Year(4) => (4, &mut |parts, number, _| parts.year = Some(number)),
-            Field::Year(width) => (width.into(), &mut |parts, number, digits| {
-                parts.year = Some(match (digits.len(), number) {
-                    (..=2, 70..) => 1900 + number,
-                    (..=2, _) => 2000 + number,
-                    _ => number + 2000,
-                });
-            }),
-            Field::Month => (2, &mut |parts, number, _| parts.month = Some(number)),
-            Field::DayOfMonth => (2, &mut |parts, number, _| parts.day = Some(number)),
-            Field::DayOfYear => (3, &mut |parts, number, _| parts.day_of_year = Some(number)),
-            Field::JulianDay => (7, &mut |parts, number, _| parts.julian_day = Some(number)),
-            Field::Hour24 | Field::Hour12 => (2, &mut |parts, number, _| parts.hour = number),
-            Field::Minute => (2, &mut |parts, number, _| parts.minute = number),
-            Field::Second => (2, &mut |parts, number, _| parts.second = number),
-            // Digits of a fraction: '5' is 500 milliseconds.
-            Field::Millisecond => (3, &mut |parts, number, digits| parts.nanosecond = fraction(number, digits)),
-            Field::Microsecond => (6, &mut |parts, number, digits| parts.nanosecond = fraction(number, digits)),
+        match field {
             Field::MonthName | Field::MonthAbbreviation => {
                 let (month, rest) = month(text)?;
                 self.month = Some(month);
-                return Some(rest);
+                Some(rest)
             }
             Field::Meridiem { points } => {
                 let (word, rest) = text.split_at_checked(if points { 4 } else { 2 })?;
@@ -156,18 +143,42 @@ impl Parts {
                     "PM" => true,
                     _ => return None,
                 });
-                return Some(rest);
+                Some(rest)
             }
             // The name of a day says nothing that the date does not.
-            Field::DayName | Field::DayAbbreviation => return Some(text.trim_start_matches(char::is_alphabetic)),
+            Field::DayName | Field::DayAbbreviation => Some(text.trim_start_matches(char::is_alphabetic)),
+            _ => self.read_number(field, text),
+        }
+    }
+
+    fn read_number<'a>(&mut self, field: Field, text: &'a str) -> Option<&'a str> {
+        let width = match field {
+            Field::Year(digits) => digits.into(),
+            Field::JulianDay => 7,
+            Field::Microsecond => 6,
+            Field::DayOfYear | Field::Millisecond => 3,
+            Field::Month | Field::DayOfMonth | Field::Hour24 | Field::Hour12 | Field::Minute | Field::Second => 2,
             _ => return None,
         };
         let end = text.bytes().take(width).take_while(u8::is_ascii_digit).count();
         let (digits, rest) = text.split_at(end);
-        if field == Field::Year(4) && digits.len() < 4 {
-            return None;
+        let number: i64 = digits.parse().ok()?;
+        match field {
+            Field::Year(4) if digits.len() < 4 => return None,
+            Field::Year(4) => self.year = Some(number),
+            Field::Year(..=2) if number >= 70 => self.year = Some(1900 + number),
+            Field::Year(_) => self.year = Some(2000 + number),
+            Field::JulianDay => self.julian_day = Some(number),
+            // Digits of a fraction: '5' is 500 milliseconds.
+            Field::Microsecond | Field::Millisecond => self.nanosecond = fraction(number, digits),
+            Field::DayOfYear => self.day_of_year = Some(number),
+            Field::Month => self.month = Some(number),
+            Field::DayOfMonth => self.day = Some(number),
+            Field::Hour24 | Field::Hour12 => self.hour = number,
+            Field::Minute => self.minute = number,
+            Field::Second => self.second = number,
+            _ => return None,
         }
-        value(self, digits.parse().ok()?, digits);
         Some(rest)
     }
 
