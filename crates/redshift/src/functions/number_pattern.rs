@@ -37,6 +37,10 @@ enum Sign {
 
 impl NumberPattern {
     pub(super) fn read(pattern: &str) -> Result<Self> {
+        const LONGEST: usize = 128;
+        if pattern.len() > LONGEST {
+            return exec_err!("the pattern of a number has {} characters; it may have {LONGEST}", pattern.len());
+        }
         let upper = pattern.to_ascii_uppercase();
         let (fill_mode, mut rest) = match upper.strip_prefix("FM") {
             Some(rest) => (true, rest),
@@ -162,7 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_letter_is_an_error() {
+    fn an_unknown_letter_and_endless_digits_are_errors() {
         assert!(NumberPattern::read("99X").is_err());
+        assert!(NumberPattern::read(&"9".repeat(100_000)).is_err());
     }
 }

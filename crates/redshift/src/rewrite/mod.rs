@@ -98,3 +98,60 @@ impl VisitorMut for Spellings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+    use crate::RedshiftDialect;
+
+    /// Respells a statement, and respells it again, which must not change it.
+    fn check(sql: &str, expect: &str) {
+        let mut statements = Parser::parse_sql(&RedshiftDialect, sql).unwrap();
+        for _ in 0..2 {
+            assert!(statements.visit(&mut Spellings::default()).is_continue(), "{sql}");
+            assert_eq!(statements[0].to_string(), expect, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_datafusion_knows_stays_as_it_is() {
+        for sql in
+            ["SELECT a, b + 1 AS c, COUNT(*) FROM t WHERE a > 'x' GROUP BY a, b LIMIT 3", "SELECT 1::BIGINT FROM t"]
+        {
+            check(sql, sql);
+        }
+    }
+
+    #[test]
+    fn redshifts_spellings_become_datafusions() {
+        check("SELECT TOP 3 a FROM t", "SELECT a FROM t LIMIT 3");
+        check("SELECT a FROM t MINUS SELECT TOP 1 b FROM u", "SELECT a FROM t EXCEPT (SELECT b FROM u LIMIT 1)");
+        check("SELECT NVL(a, b) AS x FROM t", "SELECT coalesce(a, b) AS x FROM t");
+        check("SELECT MOD(a, b + 1) AS x", "SELECT ((a) % (b + 1)) AS x");
+        check("SELECT DATE_PART(mon, d) AS x", "SELECT DATE_PART('month', d) AS x");
+        check("SELECT EXTRACT(hrs FROM d) AS x", "SELECT EXTRACT(hour FROM d) AS x");
+        check("SELECT CHARINDEX('a', 'ba') AS x", "SELECT strpos('ba', 'a') AS x");
+        check("SELECT REGEXP_REPLACE(a, 'b', 'c') AS x", "SELECT REGEXP_REPLACE(a, 'b', 'c', 'g') AS x");
+        check("SELECT a::INT AS x", "SELECT redshift_round_to_integer(a)::INT AS x");
+        check("SELECT a::VARCHAR(3) AS x", "SELECT left(redshift_text(a)::VARCHAR, 3) AS x");
+        check("SELECT CONVERT(DATE, a) AS x", "SELECT CAST(redshift_iso_datetime(a) AS DATE) AS x");
+        check("SELECT a FROM t WHERE b LIKE 'c'", "SELECT a FROM t WHERE redshift_text(b) LIKE 'c'");
+        check(
+            "SELECT LISTAGG(a, ',') WITHIN GROUP (ORDER BY b) AS x FROM t",
+            "SELECT string_agg(redshift_text(a), ',' ORDER BY b) AS x FROM t",
+        );
+        check(
+            "SELECT DECODE(a, 1, 'x', NULL, 'y', 'z') AS x",
+            "SELECT CASE WHEN (a) IS NOT DISTINCT FROM (1) THEN 'x' WHEN (a) IS NOT DISTINCT FROM (NULL) THEN 'y' ELSE 'z' END AS x",
+        );
+    }
+
+    #[test]
+    fn columns_keep_their_names() {
+        check("SELECT t.a::INT FROM t", "SELECT redshift_round_to_integer(t.a)::INT AS \"a\" FROM t");
+        check("SELECT a, a::INT FROM t", "SELECT a, redshift_round_to_integer(a)::INT AS \"a::INT\" FROM t");
+        check("SELECT NVL(a, 1) FROM t", "SELECT coalesce(a, 1) AS \"NVL(a, 1)\" FROM t");
+    }
+}

@@ -60,6 +60,10 @@ pub(crate) fn order_by_name(query: &mut Query) {
     for key in keys {
         let named = select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias } if *expr == key.expr => Some(alias),
+            // An item with an alias inlined, which keeps its text as its name.
+            SelectItem::ExprWithAlias { alias, .. } if !is_given(alias) && alias.value == key.expr.to_string() => {
+                Some(alias)
+            }
             _ => None,
         });
         if let Some(name) = named {

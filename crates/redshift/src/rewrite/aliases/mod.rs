@@ -3,7 +3,8 @@
 //! Redshift's rule ([SELECT list](https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html)): a name that an
 //! earlier item of the SELECT list defines stands for that item's expression, in later items and in WHERE, unless the
 //! FROM clause has a column of that name. In GROUP BY, HAVING, QUALIFY and ORDER BY DataFusion knows the aliases itself.
-//! Subqueries are scopes of their own: within them the aliases of the query around are not known.
+//! Subqueries are scopes of their own: within them the aliases of the query around are not known. The expression is written
+//! down twice, as in Redshift: `RANDOM() AS r, r AS s` are two numbers.
 //!
 //! The columns of a FROM clause are asked for only when a name equals an alias. The walk cannot wait for the answer: it
 //! stops at the question and starts anew with the answer, and what it has inlined by then it finds inlined.
@@ -19,7 +20,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser;
 use datafusion::sql::sqlparser::ast::{Query, Select, SelectItem, Statement, VisitMut, VisitorMut};
 
-use super::names::{Names, is_given, normalized};
+use super::names::{Names, is_given, normalized, order_by_name};
 use scope::Scopes;
 use substitute::Substitution;
 
@@ -87,6 +88,7 @@ impl VisitorMut for Inliner<'_> {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
+        order_by_name(query);
         self.scopes.leave(query);
         ControlFlow::Continue(())
     }
