@@ -60,11 +60,6 @@ impl EnsembleModel {
         Ok(Self { task, members, calibration, stopped_early })
     }
 
-    /// The models.
-    pub fn members(&self) -> &[Member] {
-        &self.members
-    }
-
     /// How raw outputs are calibrated.
     pub fn calibration(&self) -> Calibration {
         self.calibration
@@ -139,6 +134,10 @@ impl Model for EnsembleModel {
 
     fn predictions_per_explanation(&self) -> usize {
         self.members.iter().map(|member| member.model.predictions_per_explanation()).sum()
+    }
+
+    fn members(&self) -> Vec<&Arc<dyn Model>> {
+        self.members.iter().map(|member| &member.model).collect()
     }
 
     /// A row per member: `member`, `algorithm`, `weight`, `first_feature`, `num_features` and `parameters`, an Arrow IPC

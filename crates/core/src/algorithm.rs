@@ -125,6 +125,11 @@ pub trait Model: Debug + Send + Sync + 'static {
     /// All that was learned.
     fn parameters(&self) -> Result<Parameters>;
 
+    /// The models of which this one is the weighted mean; none of a model by itself.
+    fn members(&self) -> Vec<&Arc<dyn Model>> {
+        Vec::new()
+    }
+
     /// Whether training ended before it was complete because its time was up.
     fn stopped_early(&self) -> bool {
         false

@@ -15,7 +15,7 @@
 //!
 //! The rooms, in the order in which a statement walks through them: [`sql`] parses it, `resolve` loads the models whose
 //! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned,
-//! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them, `explain` says what they look at,
+//! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them and `predict_once` no more than needed, `explain` says what they look at,
 //! `tables` how they were trained and how well they do, `show` reports.
 
 #[cfg(feature = "aws")]
@@ -27,6 +27,7 @@ mod execute;
 mod explain;
 mod options;
 mod predict;
+mod predict_once;
 mod resolve;
 mod session;
 mod show;

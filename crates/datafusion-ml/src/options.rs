@@ -27,7 +27,7 @@ config_namespace! {
         pub auto_max_candidates: usize, default = 30
 
         /// How many bytes of training rows are held in memory; what is beyond is spilled to disk.
-        pub training_buffer_bytes: usize, default = 32 * 1024 * 1024
+        pub training_buffer_bytes: usize, default = 8 * 1024 * 1024
 
         /// Whether CREATE MODEL returns as soon as its rows have been read, and trains in the background. SHOW MODEL then
         /// tells how far training is, and why it failed if it did; DROP MODEL cancels it.

@@ -5,6 +5,7 @@
 //! a moment ago by another process, or dropped.
 
 mod named;
+mod system_views;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
 pub(crate) use self::named::named_model;
 use self::named::resolve_named;
+use self::system_views::resolve_system_views;
 use crate::background::{Training, TrainingStatus, find_training};
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
@@ -33,6 +35,7 @@ pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) ->
     let called = function_names(statement);
     resolve_names(session, &called).await?;
     resolve_named(session, statement).await?;
+    resolve_system_views(session, statement).await?;
     if called.iter().any(|name| name.contains('.')) {
         let state = session.context().state_ref();
         let state = state.read();

@@ -18,6 +18,7 @@ use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
 use crate::options::MlOptions;
+use crate::predict_once;
 use crate::sql::{MlParser, Statement};
 use crate::store::{ObjectStores, RegisteredStores, StoreRoot, parse_store_url};
 use crate::tables::register_table_functions;
@@ -105,6 +106,7 @@ impl MlSessionBuilder {
             register_explain_model(&mut state, None)?;
             register_table_functions(&mut state)?;
         }
+        predict_once::install(&context);
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
         let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
         let catalog = Catalog::new(root.clone());

@@ -16,7 +16,7 @@ use crate::explain::{EXPLAIN_MODEL, no_report, register_explain_model, report};
 use crate::predict::model_of;
 use crate::session::MlSession;
 use crate::sql::calls_with_text;
-use crate::tables::{TableFunction, register_log};
+use crate::tables::{Source, TableFunction, register_reported};
 
 /// Resolves the models that the statement names in calls of our own functions: what these functions answer is put into
 /// the context. Fails if there is no such model.
@@ -45,12 +45,19 @@ pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) 
                 let report = report(entry, &model)?;
                 register_explain_model(&mut state.write(), Some((text, report)))?;
             }
-            Call::Table(function) if function.reads_log() => {
-                let log = training_log(session, entry).await?;
-                register_log(&mut state.write(), function, Some((text, &log)))?;
-            }
-            Call::Table(_) => {
-                loaded(session, entry).await?;
+            Call::Table(function) => {
+                let table = match function.source() {
+                    Source::Log => function.of_log(&training_log(session, entry).await?)?,
+                    Source::Parameters => {
+                        let model = loaded(session, entry).await?;
+                        function.of_model(entry, &model)?
+                    }
+                    Source::Query => {
+                        loaded(session, entry).await?;
+                        continue;
+                    }
+                };
+                register_reported(&mut state.write(), function, Some((text, table)))?;
             }
         }
     }

@@ -21,8 +21,8 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion_ml_core::options::nearest;
 use datafusion_ml_core::{FittedModel, Target, Task};
 
-use super::TableFunction;
 use super::evaluate::EvaluateFunction;
+use super::{Source, TableFunction};
 use crate::catalog::ModelEntry;
 use crate::error::{external, invalid};
 use crate::predict::{entry_of, model_of, score_function};
@@ -45,7 +45,7 @@ impl RelationPlanner for ModelRelationPlanner {
         let Some(function) = our_function(name) else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
-        if function.reads_log() {
+        if function.source() != Source::Query {
             // DataFusion looks a function in FROM up as it is spelled.
             *name = ObjectName::from(vec![Ident::new(function.name())]);
             return Ok(RelationPlanning::Original(Box::new(relation)));

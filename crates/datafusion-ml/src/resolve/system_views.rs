@@ -1,0 +1,199 @@
+//! Redshift's system views of models, as far as a statement names them: they are made of the newest state of the catalog
+//! before the statement is planned, and put into the schema `pg_catalog`.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Int32Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+};
+use datafusion::catalog::{MemTable, MemorySchemaProvider};
+use datafusion::common::TableReference;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::sql::parser::Statement as DFStatement;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, visit_relations_mut};
+
+use crate::background::{TrainingStatus, find_training};
+use crate::catalog::{CatalogState, ModelName};
+use crate::session::MlSession;
+
+/// The schema in which Redshift has its system views; it is searched before others.
+const SYSTEM_SCHEMA: &str = "pg_catalog";
+
+/// A system view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SystemView {
+    /// A row per model, ready or not.
+    StvMlModelInfo,
+    /// The same, with the name of the database.
+    SvvMlModelInfo,
+    /// A row per model and whoever may use it.
+    SvvMlModelPrivileges,
+    /// A row per function of a model: its arguments and their types.
+    PgProc,
+}
+
+impl SystemView {
+    const ALL: [Self; 4] = [Self::StvMlModelInfo, Self::SvvMlModelInfo, Self::SvvMlModelPrivileges, Self::PgProc];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::StvMlModelInfo => "stv_ml_model_info",
+            Self::SvvMlModelInfo => "svv_ml_model_info",
+            Self::SvvMlModelPrivileges => "svv_ml_model_privileges",
+            Self::PgProc => "pg_proc",
+        }
+    }
+
+    /// The view that a name means: alone, or in its schema.
+    fn named(name: &ObjectName) -> Option<Self> {
+        let parts: Vec<String> =
+            name.0.iter().filter_map(ObjectNamePart::as_ident).map(|part| part.value.to_lowercase()).collect();
+        let view = match parts.as_slice() {
+            [view] => view,
+            [schema, view] if schema == SYSTEM_SCHEMA => view,
+            _ => return None,
+        };
+        Self::ALL.into_iter().find(|known| known.name() == view)
+    }
+}
+
+/// Makes the system views that the statement names. A table of the same name that is there already is left alone.
+pub(super) async fn resolve_system_views(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
+    let DFStatement::Statement(statement) = statement else { return Ok(()) };
+    let mut named = Vec::new();
+    let context = session.context();
+    let _ = visit_relations_mut(statement.as_mut(), |name| {
+        if let Some(view) = SystemView::named(name) {
+            let is_hidden = name.0.len() == 1 && context.table_exist(view.name()).unwrap_or(false);
+            if !is_hidden {
+                named.push(view);
+                *name = ObjectName::from(vec![Ident::new(SYSTEM_SCHEMA), Ident::new(view.name())]);
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    if named.is_empty() {
+        return Ok(());
+    }
+    let default_catalog = context.state_ref().read().config_options().catalog.default_catalog.clone();
+    if let Some(catalog) = context.catalog(&default_catalog)
+        && catalog.schema(SYSTEM_SCHEMA).is_none()
+    {
+        catalog.register_schema(SYSTEM_SCHEMA, Arc::new(MemorySchemaProvider::new()))?;
+    }
+    named.dedup();
+    for view in named {
+        let batch = rows(session, view, &default_catalog).await?;
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+        let name = TableReference::partial(SYSTEM_SCHEMA, view.name());
+        context.deregister_table(name.clone())?;
+        context.register_table(name, Arc::new(table))?;
+    }
+    Ok(())
+}
+
+async fn rows(session: &MlSession, view: SystemView, database: &str) -> Result<RecordBatch> {
+    let state = session.shared.catalog.refresh().await?;
+    match view {
+        SystemView::StvMlModelInfo => model_info(session, &state, None).await,
+        SystemView::SvvMlModelInfo => model_info(session, &state, Some(database)).await,
+        SystemView::SvvMlModelPrivileges => privileges(&state),
+        SystemView::PgProc => functions(&state),
+    }
+}
+
+async fn model_info(session: &MlSession, state: &CatalogState, database: Option<&str>) -> Result<RecordBatch> {
+    let (mut names, mut owners, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    for name in state.names() {
+        let (owner, model_state) = match state.model(name) {
+            Some(model) => (model.entry()?.owner.clone(), "Model is Ready"),
+            None => {
+                let (_, training) = find_training(session, |state| state.training(name)).await?;
+                let Some(training) = training else { continue };
+                let state = match training.status {
+                    TrainingStatus::Running(_) => "Train Model In Progress",
+                    TrainingStatus::Failed(_) | TrainingStatus::Interrupted(_) => "Training Failed",
+                };
+                (training.entry.owner.clone(), state)
+            }
+        };
+        names.push(name.clone());
+        owners.push(owner);
+        states.push(model_state);
+    }
+    let rows = names.len();
+    let mut columns = Vec::new();
+    if let Some(database) = database {
+        columns.push(("database_name", texts(vec![database; rows])));
+    }
+    columns.extend([
+        ("schema_name", texts(names.iter().map(|name| &name.schema))),
+        ("user_name", texts(owners)),
+        ("model_name", texts(names.iter().map(|name| &name.name))),
+        ("life_cycle", texts(vec!["Active"; rows])),
+        // No model is trained again by itself.
+        ("is_refreshable", Arc::new(Int32Array::from(vec![0; rows])) as ArrayRef),
+        ("model_state", texts(states)),
+    ]);
+    table(columns)
+}
+
+fn privileges(state: &CatalogState) -> Result<RecordBatch> {
+    let (mut names, mut versions, mut owners): (Vec<&ModelName>, Vec<i32>, Vec<String>) = Default::default();
+    for model in state.models() {
+        let entry = model.entry()?;
+        names.push(model.name());
+        versions.push(i32::try_from(entry.version).unwrap_or(i32::MAX));
+        owners.push(entry.owner.clone());
+    }
+    let rows = names.len();
+    table(vec![
+        ("namespace_name", texts(names.iter().map(|name| &name.schema))),
+        ("model_name", texts(names.iter().map(|name| &name.name))),
+        ("model_version", Arc::new(Int32Array::from(versions)) as ArrayRef),
+        ("privilege_type", texts(vec!["EXECUTE"; rows])),
+        ("identity_id", Arc::new(Int32Array::from(vec![100; rows]))),
+        ("identity_name", texts(owners)),
+        ("identity_type", texts(vec!["user"; rows])),
+        ("admin_option", Arc::new(BooleanArray::from(vec![true; rows]))),
+    ])
+}
+
+/// Prediction functions alone have a type that the catalog knows in PostgreSQL's words; the others give SUPER.
+fn functions(state: &CatalogState) -> Result<RecordBatch> {
+    let (mut schemas, mut functions, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut types, mut returns, mut models) = (Vec::new(), Vec::new(), Vec::new());
+    let mut names = ListBuilder::new(StringBuilder::new());
+    for model in state.models() {
+        let entry = model.entry()?;
+        let parameters = &entry.report.parameters;
+        for function in entry.functions() {
+            returns.push(if function == entry.function { entry.report.returns.clone() } else { "super".to_owned() });
+            schemas.push(function.schema);
+            functions.push(function.name);
+            counts.push(i32::try_from(parameters.len()).unwrap_or(i32::MAX));
+            types.push(parameters.iter().map(|(_, data_type)| data_type.as_str()).collect::<Vec<_>>().join(" "));
+            names.append_value(parameters.iter().map(|(name, _)| Some(name)));
+            models.push(entry.name.name.clone());
+        }
+    }
+    table(vec![
+        ("pronamespace", texts(schemas)),
+        ("proname", texts(functions)),
+        ("pronargs", Arc::new(Int32Array::from(counts)) as ArrayRef),
+        ("proargnames", Arc::new(names.finish())),
+        ("proargtypes", texts(types)),
+        ("prorettype", texts(returns)),
+        ("model_name", texts(models)),
+    ])
+}
+
+fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    RecordBatch::try_from_iter_with_nullable(columns).map_err(DataFusionError::from)
+}
+
+fn texts(values: impl IntoIterator<Item = impl AsRef<str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
