@@ -7,6 +7,7 @@ mod counting_store;
 mod gate;
 mod golden;
 mod lifecycle;
+mod predict_once;
 mod s3;
 mod s3_server;
 mod shell;

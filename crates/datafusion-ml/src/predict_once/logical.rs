@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use crate::predict::entry_of;
 
-/// Puts a projection of a model's calls between a filter and an aggregate or a window that share them.
+/// Has an aggregate find the predictions that it needs in a projection below it.
 #[derive(Debug)]
 pub(super) struct ProjectUnderAggregate;
 
@@ -23,27 +23,38 @@ impl OptimizerRule for ProjectUnderAggregate {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let filter = match (&plan, plan.inputs().as_slice()) {
-            (LogicalPlan::Window(_), [LogicalPlan::Filter(filter)]) => filter,
-            (LogicalPlan::Aggregate(aggregate), [LogicalPlan::Filter(filter)])
+        let input = match (&plan, plan.inputs().as_slice()) {
+            (LogicalPlan::Aggregate(aggregate), [input])
                 if !aggregate.group_expr.iter().any(|group| matches!(group, Expr::GroupingSet(_))) =>
             {
-                filter
+                *input
             }
             _ => return Ok(Transformed::no(plan)),
         };
         let expressions = plan.expressions();
-        let filtered = calls(std::slice::from_ref(&filter.predicate))?;
-        let shared: Vec<Expr> = calls(&expressions)?.into_iter().filter(|call| filtered.contains(call)).collect();
-        if shared.is_empty() {
+        let calls = calls(&expressions)?;
+        if calls.is_empty() {
             return Ok(Transformed::no(plan));
         }
-        let columns = filter.input.schema().columns().into_iter().map(Expr::Column);
-        let columns = columns.chain(shared.iter().cloned()).collect();
-        let projection = Projection::try_new(columns, Arc::new(LogicalPlan::Filter(filter.clone())))?;
-        let expressions = expressions.into_iter().map(|expr| with_columns(expr, &shared)).collect::<Result<_>>()?;
-        Ok(Transformed::yes(plan.with_new_exprs(expressions, vec![LogicalPlan::Projection(projection)])?))
+        let columns = input.schema().columns().into_iter().map(Expr::Column);
+        let columns = columns.chain(calls.iter().cloned()).collect();
+        let projection = Projection::try_new(columns, Arc::new(input.clone()))?;
+        let expressions = expressions.into_iter().map(|expr| with_columns(expr, &calls)).collect::<Result<_>>()?;
+        let schema = Arc::clone(plan.schema());
+        let plan = plan.with_new_exprs(expressions, vec![LogicalPlan::Projection(projection)])?;
+        Ok(Transformed::yes(with_names(plan, &schema)?))
     }
+}
+
+/// The plan with the names that its columns had.
+fn with_names(plan: LogicalPlan, schema: &DFSchema) -> Result<LogicalPlan> {
+    if plan.schema().columns() == schema.columns() {
+        return Ok(plan);
+    }
+    let named = plan.schema().columns().into_iter().zip(schema.iter());
+    let columns = named
+        .map(|(column, (qualifier, field))| Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()));
+    Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
 }
 
 /// The calls of models in some expressions, in the order in which they are met.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! [`SplitFilters`] does this. It is physical, since DataFusion pushes filters once more when plans are physical.
-//! [`ProjectUnderAggregate`] puts a projection where an aggregate or a window lies directly over such a filter.
+//! [`ProjectUnderAggregate`] sees to it that there is a projection where an aggregate needs predictions.
 
 mod logical;
 mod physical;
