@@ -47,6 +47,11 @@ impl Dialect for RedshiftDialect {
         None
     }
 
+    /// Paths with brackets, and `AT` in FROM.
+    fn supports_partiql(&self) -> bool {
+        true
+    }
+
     fn is_identifier_start(&self, c: char) -> bool {
         SQLPARSER.is_identifier_start(c)
     }
@@ -55,7 +60,6 @@ impl Dialect for RedshiftDialect {
         SQLPARSER.is_identifier_part(c)
     }
 
-    // Not supports_partiql: with it the parser turns subscripts into JSON paths, which DataFusion does not plan.
     as_sqlparser_does! {
         allow_extract_single_quotes,
         convert_type_before_value,

@@ -20,6 +20,8 @@ use datafusion::sql::parser::Statement;
 
 pub use dialect::RedshiftDialect;
 pub use rewrite::rewrite;
+pub use semistructured::parenthesize_unpivot;
+use semistructured::finish;
 
 /// Plans a statement of Redshift's. `state` is as [`planning_state`] made it.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
@@ -27,7 +29,7 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
     let quoted_names = rewrite::quoted_names(&statement);
     // Boxed: planning a statement is a large future.
     let planned = Box::pin(state.statement_to_plan(statement)).await;
-    planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))
+    finish(planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?)
 }
 
 /// A state that plans statements of Redshift's: the given one with Redshift's types and functions, and its access to nested

@@ -12,10 +12,11 @@ use datafusion::common::format::{ExplainFormat, ExplainStatementOptions};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::{DFParser, DFParserBuilder};
 use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query};
-use datafusion::sql::sqlparser::dialect::Dialect;
-use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::{Span, Token};
+use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
+use datafusion_ml_redshift::parenthesize_unpivot;
 
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
@@ -29,13 +30,19 @@ pub struct MlParser<'a> {
 impl<'a> MlParser<'a> {
     /// A parser of `sql`. Fails if the text cannot be split into tokens, as where a quote is not closed.
     pub fn new(sql: &str, dialect: &'a dyn Dialect) -> Result<Self> {
-        Ok(Self { inner: DFParserBuilder::new(sql).with_dialect(dialect).build()?, failed: false })
+        Self::with_recursion_limit(sql, dialect, 50)
     }
 
     /// As [`Self::new`], with another limit than 50 to how deep expressions and queries may be nested.
     pub fn with_recursion_limit(sql: &str, dialect: &'a dyn Dialect, recursion_limit: usize) -> Result<Self> {
         let builder = DFParserBuilder::new(sql).with_dialect(dialect).with_recursion_limit(recursion_limit);
-        Ok(Self { inner: builder.build()?, failed: false })
+        let mut inner = builder.build()?;
+        if dialect.is::<RedshiftSqlDialect>() {
+            let tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
+            let parser = Parser::new(dialect).with_recursion_limit(recursion_limit);
+            inner.parser = parser.with_tokens_with_locations(parenthesize_unpivot(tokens));
+        }
+        Ok(Self { inner, failed: false })
     }
 
     /// All statements of `sql`, which semicolons separate.

@@ -23,13 +23,21 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Select, VisitMut, VisitorMut}
 pub(crate) use quotes::{hint_at_quotes, quoted_names};
 pub(crate) use types::TypeNames;
 
+use crate::semistructured::rewrite_statement;
+
 /// Turns what DataFusion does not know into what it knows. The tables that the statement names are looked up in `state`.
 ///
 /// A statement that has been rewritten is left as it is.
 pub async fn rewrite(state: &SessionState, statement: &mut Statement) -> Result<()> {
+    respell(state, statement).await?;
+    rewrite_statement(statement);
+    Ok(())
+}
+
+async fn respell(state: &SessionState, statement: &mut Statement) -> Result<()> {
     match statement {
         Statement::Statement(statement) => rewrite_node(state, statement.as_mut()).await,
-        Statement::Explain(explain) => Box::pin(rewrite(state, &mut explain.statement)).await,
+        Statement::Explain(explain) => Box::pin(respell(state, &mut explain.statement)).await,
         Statement::CopyTo(copy) => match &mut copy.source {
             CopyToSource::Query(query) => rewrite_node(state, query.as_mut()).await,
             CopyToSource::Relation(_) => Ok(()),

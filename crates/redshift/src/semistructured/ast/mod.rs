@@ -1,0 +1,72 @@
+//! From PartiQL's syntax to one that DataFusion plans: paths whose column is known, columns named by their paths, and
+//! arrays in FROM. What this leaves to the planners is in the one shape that they understand.
+
+mod from;
+mod names;
+mod paths;
+mod scope;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, VisitMut, VisitorMut};
+
+pub(super) use from::unnesting_of;
+use scope::Scope;
+
+/// Rewrites the paths of a statement.
+pub(crate) fn rewrite_statement(statement: &mut Statement) {
+    let mut rewriter = Rewriter { scopes: vec![] };
+    // The visitor never breaks.
+    let _ = match statement {
+        Statement::Statement(statement) => statement.visit(&mut rewriter),
+        Statement::Explain(explain) => {
+            rewrite_statement(&mut explain.statement);
+            ControlFlow::Continue(())
+        }
+        Statement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => query.visit(&mut rewriter),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
+    };
+}
+
+struct Rewriter {
+    /// What FROM names, of the innermost query last.
+    scopes: Vec<Scope>,
+}
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    /// ORDER BY is the query's and sees what its SELECT sees.
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.scopes.push(match query.body.as_mut() {
+            SetExpr::Select(select) => from::rewrite(&mut select.from),
+            _ => Scope::default(),
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.scopes.push(from::rewrite(&mut select.from));
+        names::name_paths(&mut select.projection, &self.scopes);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<()> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        paths::rewrite(expr, &self.scopes);
+        ControlFlow::Continue(())
+    }
+}

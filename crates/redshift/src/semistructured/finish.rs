@@ -1,0 +1,126 @@
+//! What can only be done once the types are known: casts, LIKE, IN, BETWEEN, CASE, function arguments and ORDER BY.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Between, Cast, InList, InSubquery, Like, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
+
+use super::cast::{from_super, to_super};
+use super::compare::{comparison, key, operand, order_key};
+use super::function::knows_super;
+use super::marker::is_super;
+use super::path::is_path;
+
+/// The plan in which every expression takes a SUPER value for what it says.
+pub fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(finish_node)?.data)
+}
+
+fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let is_sort = matches!(plan, LogicalPlan::Sort(_));
+    let changed = plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let mut expr = expr.transform_up(|expr| finish_expr(expr, &schema))?;
+        if is_sort && has_super(&expr.data, &schema) {
+            expr = Transformed::yes(order_key(expr.data));
+        }
+        Ok(if expr.transformed && !is_sort { expr.update_data(|expr| name.restore(expr)) } else { expr })
+    })?;
+    match changed.transformed {
+        true => changed.map_data(LogicalPlan::recompute_schema),
+        false => Ok(changed),
+    }
+}
+
+fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
+    // An expression that has no type is complained of elsewhere.
+    expr.to_field(schema).is_ok_and(|(_, field)| is_super(&field))
+}
+
+/// Whether the value is SUPER to the reader, though perhaps of a type of Arrow's.
+fn is_dynamic(expr: &Expr, schema: &DFSchema) -> bool {
+    is_path(expr) || has_super(expr, schema)
+}
+
+fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let text = |expr: Box<Expr>| Box::new(from_super(*expr, DataType::Utf8));
+    Ok(Transformed::yes(match expr {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) if is_super(&field) => {
+            match has_super(&expr, schema) {
+                true => *expr,
+                false => to_super(*expr),
+            }
+        }
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) if is_dynamic(&expr, schema) => {
+            from_super(*expr, field.data_type().clone())
+        }
+        Expr::Like(like) if has_super(&like.expr, schema) => Expr::Like(Like { expr: text(like.expr), ..like }),
+        Expr::SimilarTo(like) if has_super(&like.expr, schema) => {
+            Expr::SimilarTo(Like { expr: text(like.expr), ..like })
+        }
+        Expr::Negative(expr) if has_super(&expr, schema) => Expr::Negative(Box::new(operand(*expr))),
+        Expr::Not(expr) if has_super(&expr, schema) => Expr::Not(Box::new(from_super(*expr, DataType::Boolean))),
+        Expr::InList(InList { expr, list, negated })
+            if has_super(&expr, schema) || list.iter().any(|value| has_super(value, schema)) =>
+        {
+            let list = list.into_iter().map(key).collect();
+            Expr::InList(InList { expr: Box::new(key(*expr)), list, negated })
+        }
+        Expr::InSubquery(InSubquery { expr, subquery, negated }) if has_super(&expr, schema) => {
+            let column = subquery.subquery.schema().field(0);
+            match is_super(column) {
+                true => return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated }))),
+                false => {
+                    let expr = Box::new(from_super(*expr, column.data_type().clone()));
+                    Expr::InSubquery(InSubquery { expr, subquery, negated })
+                }
+            }
+        }
+        Expr::Between(between)
+            if [&between.expr, &between.low, &between.high].into_iter().any(|expr| has_super(expr, schema)) =>
+        {
+            let Between { expr, negated, low, high } = between;
+            let bounds = [(Operator::GtEq, *low), (Operator::LtEq, *high)];
+            let [low, high] = bounds.map(|(operator, bound)| comparison(expr.as_ref().clone(), operator, bound));
+            let both = low.zip(high).map(|(low, high)| low.and(high));
+            match (both, negated) {
+                (Some(both), true) => Expr::Not(Box::new(both)),
+                (Some(both), false) => both,
+                // Both operators are comparisons.
+                (None, _) => *expr,
+            }
+        }
+        Expr::Case(mut case) if case.expr.as_ref().is_some_and(|expr| has_super(expr, schema)) => {
+            case.expr = case.expr.map(|expr| Box::new(key(*expr)));
+            case.when_then_expr.iter_mut().for_each(|(when, _)| **when = key(when.as_ref().clone()));
+            Expr::Case(case)
+        }
+        Expr::ScalarFunction(function)
+            if !takes_any(&function) && function.args.iter().any(|arg| has_super(arg, schema)) =>
+        {
+            let says = |arg: Expr| -> Result<Expr> {
+                let (_, field) = arg.to_field(schema)?;
+                Ok(if is_super(&field) { from_super(arg, field.data_type().clone()) } else { arg })
+            };
+            let args = function.args.into_iter().map(says).collect::<Result<_>>()?;
+            Expr::ScalarFunction(ScalarFunction { func: function.func, args })
+        }
+        expr => return Ok(Transformed::no(expr)),
+    }))
+}
+
+/// Whether the function takes a value as it is.
+fn takes_any(function: &ScalarFunction) -> bool {
+    const TAKE_ANY: &[&str] =
+        &["coalesce", "nvl", "nvl2", "nullif", "struct", "named_struct", "get_field", "union_extract"];
+    let name = function.func.name();
+    knows_super(&function.func)
+        || TAKE_ANY.contains(&name)
+        || ["array_", "make_", "arrow_", "map"].iter().any(|start| name.starts_with(start))
+}
