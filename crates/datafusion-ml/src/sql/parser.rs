@@ -13,7 +13,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::{DFParser, DFParserBuilder};
 use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query};
 use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
 use datafusion_ml_redshift::parenthesize_unpivot;
@@ -35,14 +35,12 @@ impl<'a> MlParser<'a> {
 
     /// As [`Self::new`], with another limit than 50 to how deep expressions and queries may be nested.
     pub fn with_recursion_limit(sql: &str, dialect: &'a dyn Dialect, recursion_limit: usize) -> Result<Self> {
-        let builder = DFParserBuilder::new(sql).with_dialect(dialect).with_recursion_limit(recursion_limit);
-        let mut inner = builder.build()?;
+        let mut tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
         if dialect.is::<RedshiftSqlDialect>() {
-            let tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
-            let parser = Parser::new(dialect).with_recursion_limit(recursion_limit);
-            inner.parser = parser.with_tokens_with_locations(parenthesize_unpivot(tokens));
+            tokens = parenthesize_unpivot(tokens);
         }
-        Ok(Self { inner, failed: false })
+        let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);
+        Ok(Self { inner: builder.build()?, failed: false })
     }
 
     /// All statements of `sql`, which semicolons separate.

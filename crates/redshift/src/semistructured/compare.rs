@@ -7,12 +7,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BinaryBuilder, BooleanArray, Float64Array, StringBuilder};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, Operator, ReturnFieldArgs};
 
 use super::function::{Arguments, Function, Returns, call};
 use super::json::{self, Json};
+use super::marker::is_super;
 
 /// The text that equal values share.
 pub(super) fn key(value: Expr) -> Expr {
@@ -28,10 +29,18 @@ pub(super) fn order_key(value: Expr) -> Expr {
     call(Function { name: "super_order", arguments: 1..=1, returns, invoke: order_keys }, vec![value])
 }
 
-/// The value as an operand of arithmetic; NULL of what is no number, though its text may read as one.
+/// The name of [`number`] in statements.
+pub(super) const NUMBER: &str = "super_number";
+
+/// A SUPER value as an operand of arithmetic: NULL of what is no number, though its text may read as one. Any other value
+/// is as it was.
+pub(super) fn number() -> Function {
+    Function { name: NUMBER, arguments: 1..=1, returns: Returns::Computed(number_field), invoke: numbers }
+}
+
+/// The call of [`number`].
 pub(super) fn operand(value: Expr) -> Expr {
-    let returns = Returns::Type(DataType::Float64);
-    call(Function { name: "super_number", arguments: 1..=1, returns, invoke: numbers }, vec![value])
+    call(number(), vec![value])
 }
 
 /// The comparison; `None` if the operator is no comparison.
@@ -78,7 +87,17 @@ fn order_keys(args: &Arguments) -> Result<ArrayRef> {
     Ok(Arc::new(out.finish()))
 }
 
+fn number_field(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
+    Ok(match is_super(&args.arg_fields[0]) {
+        true => Arc::new(Field::new(NUMBER, DataType::Float64, true)),
+        false => Arc::clone(&args.arg_fields[0]),
+    })
+}
+
 fn numbers(args: &Arguments) -> Result<ArrayRef> {
+    if !is_super(&args.fields[0]) {
+        return args.array(0);
+    }
     let texts = args.texts(0)?;
     let numbers = (0..args.rows).map(|row| match Json::read(texts.get(row)?)? {
         Json::Number(text) => text.parse().ok(),

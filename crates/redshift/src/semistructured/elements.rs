@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, ReturnFieldArgs};
 
 use super::function::{Arguments, Function, Returns, call};
 use super::json;
-use super::marker::{is_super, super_field};
+use super::marker::is_super;
 
 /// The array's elements as a list; NULL of NULL and of what is no array.
 pub(super) fn elements(array: Expr) -> Expr {
@@ -67,24 +67,36 @@ pub(super) fn marked(value: Expr) -> Expr {
     )
 }
 
-/// Whether the elements of this list are SUPER.
-pub(super) fn has_super_elements(list: &DataType) -> bool {
-    matches!(list, DataType::List(item) | DataType::LargeList(item) if is_super(item))
+/// Whether [`elements`] of such a value are SUPER.
+pub(super) fn has_super_elements(array: &Field) -> bool {
+    item_of(array).is_none_or(|item| is_super(&item))
 }
 
-fn list_of(item: FieldRef) -> FieldRef {
+/// Whether [`attributes`] of such a value are SUPER.
+pub(super) fn has_super_attributes(object: &Field) -> bool {
+    common_field(object).is_none_or(|item| is_super(&item))
+}
+
+/// A list of such items, or of SUPER. The items' metadata stays behind, since a constant list would lose it anyway.
+fn list_of(item: Option<FieldRef>) -> FieldRef {
+    let data_type = item.map_or(DataType::Utf8, |item| item.data_type().clone());
+    let item = Arc::new(Field::new("item", data_type, true));
     Arc::new(Field::new("elements", DataType::LargeList(item), true))
+}
+
+fn item_of(array: &Field) -> Option<FieldRef> {
+    use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
+    match array.data_type() {
+        List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
+            Some(Arc::clone(item))
+        }
+        _ => None,
+    }
 }
 
 /// The field of the elements; SUPER if they are not known.
 fn element_list(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
-    use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
-    Ok(list_of(match args.arg_fields[0].data_type() {
-        List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
-            Arc::clone(item)
-        }
-        _ => super_field("item"),
-    }))
+    Ok(list_of(item_of(&args.arg_fields[0])))
 }
 
 fn element_lists(args: &Arguments) -> Result<ArrayRef> {
@@ -108,7 +120,7 @@ fn element_lists(args: &Arguments) -> Result<ArrayRef> {
 
 /// The field of the values; SUPER if they are not known, or not the same.
 fn attribute_list(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
-    Ok(list_of(common_field(&args.arg_fields[0]).unwrap_or_else(|| super_field("item"))))
+    Ok(list_of(common_field(&args.arg_fields[0])))
 }
 
 /// The one type of all attributes.

@@ -10,7 +10,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::cast::{from_super, to_super};
-use super::compare::{comparison, key, operand, order_key};
+use super::compare::{comparison, key, order_key};
 use super::function::knows_super;
 use super::marker::is_super;
 use super::path::is_path;
@@ -50,6 +50,7 @@ fn is_dynamic(expr: &Expr, schema: &DFSchema) -> bool {
 
 fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let text = |expr: Box<Expr>| Box::new(from_super(*expr, DataType::Utf8));
+    let boolean = |expr: Box<Expr>| Box::new(from_super(*expr, DataType::Boolean));
     Ok(Transformed::yes(match expr {
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) if is_super(&field) => {
             match has_super(&expr, schema) {
@@ -64,8 +65,11 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::SimilarTo(like) if has_super(&like.expr, schema) => {
             Expr::SimilarTo(Like { expr: text(like.expr), ..like })
         }
-        Expr::Negative(expr) if has_super(&expr, schema) => Expr::Negative(Box::new(operand(*expr))),
-        Expr::Not(expr) if has_super(&expr, schema) => Expr::Not(Box::new(from_super(*expr, DataType::Boolean))),
+        Expr::Not(expr) if has_super(&expr, schema) => Expr::Not(boolean(expr)),
+        Expr::IsTrue(expr) if has_super(&expr, schema) => Expr::IsTrue(boolean(expr)),
+        Expr::IsNotTrue(expr) if has_super(&expr, schema) => Expr::IsNotTrue(boolean(expr)),
+        Expr::IsFalse(expr) if has_super(&expr, schema) => Expr::IsFalse(boolean(expr)),
+        Expr::IsNotFalse(expr) if has_super(&expr, schema) => Expr::IsNotFalse(boolean(expr)),
         Expr::InList(InList { expr, list, negated })
             if has_super(&expr, schema) || list.iter().any(|value| has_super(value, schema)) =>
         {

@@ -236,3 +236,81 @@ fn without(values: &ArrayRef, parent: &NullBuffer) -> Result<ArrayRef> {
 pub(super) fn has_no_parts(field: &Field) -> bool {
     !is_super(field) && !field.data_type().is_null() && !super::marker::is_nested(field.data_type())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::array::{
+        FixedSizeListArray, Int32Array, Int32Builder, MapBuilder, StringBuilder, StructArray,
+    };
+    use datafusion::arrow::datatypes::{Fields, Int32Type};
+    use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+    /// Walks the steps, and shows a row per line.
+    fn check(array: ArrayRef, field: Field, steps: Vec<ScalarValue>, expected: &str) {
+        let mut values = vec![ColumnarValue::Array(Arc::clone(&array))];
+        values.extend(steps.into_iter().map(ColumnarValue::Scalar));
+        let mut fields: Vec<FieldRef> = vec![Arc::new(field)];
+        fields.extend(values[1..].iter().map(|step| Arc::new(Field::new("step", step.data_type(), true)) as FieldRef));
+        let rows = array.len();
+        let returns = Arc::clone(&fields[0]);
+        let walked = walk(&Arguments { values, fields, returns, rows }).unwrap();
+        let options = FormatOptions::default().with_null("NULL");
+        let format = ArrayFormatter::try_new(&walked, &options).unwrap();
+        let shown: Vec<String> = (0..walked.len()).map(|row| format.value(row).to_string()).collect();
+        assert_eq!(shown.join(" "), expected);
+    }
+
+    fn position(position: i64) -> ScalarValue {
+        ScalarValue::from(position)
+    }
+
+    #[test]
+    fn an_attribute_of_null_is_null() {
+        let fields = Fields::from(vec![Field::new("a", DataType::Int32, true)]);
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+        let nulls = NullBuffer::from(vec![true, false]);
+        let array: ArrayRef = Arc::new(StructArray::new(fields.clone(), vec![column], Some(nulls)));
+        let field = Field::new("s", DataType::Struct(fields), true);
+        check(Arc::clone(&array), field.clone(), vec![ScalarValue::from("a")], "1 NULL");
+        check(array, field, vec![ScalarValue::from("a"), position(0)], "NULL NULL");
+    }
+
+    #[test]
+    fn lists_of_all_kinds_have_positions() {
+        let rows = vec![Some(vec![Some(1), Some(2)]), None, Some(vec![Some(3), None])];
+        let array = FixedSizeListArray::from_iter_primitive::<Int32Type, _, _>(rows, 2);
+        let field = Field::new("l", array.data_type().clone(), true);
+        let array: ArrayRef = Arc::new(array);
+        check(Arc::clone(&array), field.clone(), vec![position(1)], "2 NULL NULL");
+        check(array.slice(2, 1), field.clone(), vec![position(0)], "3");
+        for outside in [position(2), position(-1), position(i64::MAX), position(i64::MIN), ScalarValue::Int64(None)] {
+            check(Arc::clone(&array), field.clone(), vec![outside], "NULL NULL NULL");
+        }
+    }
+
+    #[test]
+    fn a_map_has_its_keys_as_attributes() {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        maps.keys().append_value("a");
+        maps.values().append_value(1);
+        maps.append(true).unwrap();
+        maps.append(true).unwrap();
+        let array: ArrayRef = Arc::new(maps.finish());
+        let field = Field::new("m", array.data_type().clone(), true);
+        check(Arc::clone(&array), field.clone(), vec![ScalarValue::from("a")], "1 NULL");
+        check(array, field, vec![ScalarValue::from("b")], "NULL NULL");
+    }
+
+    #[test]
+    fn text_of_a_view_or_a_dictionary_is_walked() {
+        let texts = StringArray::from(vec![Some("{\"a\":[1,null]}"), None]);
+        let array = cast(&texts, &DataType::Utf8View).unwrap();
+        let field = super_field("x").as_ref().clone().with_data_type(DataType::Utf8View);
+        check(Arc::clone(&array), field.clone(), vec![ScalarValue::from("a"), position(0)], "1 NULL");
+        check(array, field, vec![ScalarValue::from("a"), position(1)], "NULL NULL");
+        let plain = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let array = cast(&texts, &plain).unwrap();
+        check(array, Field::new("d", plain, true), vec![position(0)], "NULL NULL");
+    }
+}

@@ -1,6 +1,5 @@
 //! The plan of an array or an object in FROM: two lists per row, of the elements and of their positions, unnested together.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, NullHandling, UnnestOptions};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
@@ -8,7 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
 use super::ast::unnesting_of;
-use super::elements::{attributes, elements, has_super_elements, marked, names, positions};
+use super::elements::{attributes, elements, has_super_attributes, has_super_elements, marked, names, positions};
 
 /// Plans what the rewrite of the statement has made of an array in FROM.
 #[derive(Debug)]
@@ -31,11 +30,11 @@ impl RelationPlanner for UnnestPlanner {
         let input = context.plan(*table)?;
         let value = context.sql_to_expr(unnesting.value, input.schema())?;
         let columns: Vec<Expr> = input.schema().iter().map(|pair| Expr::Column(Column::from(pair))).collect();
-        let (values, places) = match unnesting.of_object {
-            true => (attributes(value.clone()), names(value)),
-            false => (elements(value.clone()), positions(elements(value))),
+        let (_, field) = value.to_field(input.schema())?;
+        let (values, places, is_super) = match unnesting.of_object {
+            true => (attributes(value.clone()), names(value), has_super_attributes(&field)),
+            false => (elements(value.clone()), positions(elements(value)), has_super_elements(&field)),
         };
-        let list: DataType = values.get_type(input.schema())?;
         let lists = [values.alias(ELEMENTS), places.alias(POSITIONS)];
         let nulls = if unnesting.keeps_rows { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
         let unnested = |name: &str| Column::new_unqualified(name);
@@ -46,7 +45,7 @@ impl RelationPlanner for UnnestPlanner {
                 UnnestOptions::new().with_null_handling(nulls),
             )?;
         let element = Expr::Column(unnested(ELEMENTS));
-        let element = if has_super_elements(&list) { marked(element) } else { element };
+        let element = if is_super { marked(element) } else { element };
         let table = unnesting.element;
         let mut all = columns;
         all.push(element.alias_qualified(Some(table.as_str()), table.as_str()));

@@ -3,6 +3,7 @@
 
 mod from;
 mod names;
+mod numbers;
 mod paths;
 mod scope;
 
@@ -57,6 +58,9 @@ impl VisitorMut for Rewriter {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         self.scopes.push(from::rewrite(&mut select.from));
         names::name_paths(&mut select.projection, &self.scopes);
+        if let Some(condition) = &mut select.selection {
+            numbers::to_boolean(condition, &self.scopes);
+        }
         ControlFlow::Continue(())
     }
 
@@ -66,6 +70,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        numbers::rewrite(expr, &self.scopes);
         paths::rewrite(expr, &self.scopes);
         ControlFlow::Continue(())
     }

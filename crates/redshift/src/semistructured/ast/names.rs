@@ -1,4 +1,4 @@
-//! What the columns of a SELECT are called: a path by its last attribute, in lower case.
+//! What the columns of a SELECT are called: a path by its last attribute, in lower case, and a cast by what it casts.
 
 use std::collections::HashSet;
 
@@ -24,20 +24,36 @@ pub(super) fn name_paths(projection: &mut [SelectItem], scopes: &[Scope]) {
     }
 }
 
-/// The name of what is no path, as far as it is plain.
+/// Whether the expression is a path of at least one step, or an element of an array in FROM.
+pub(super) fn is_path(expr: &Expr, scopes: &[Scope]) -> bool {
+    match expr {
+        Expr::Nested(expr) => is_path(expr, scopes),
+        Expr::Cast { .. } => false,
+        Expr::Identifier(ident) => root(std::slice::from_ref(ident), scopes) == Some(Root::Element),
+        expr => name_of_path(expr, scopes).is_some(),
+    }
+}
+
+/// The name of a column, or of what has an alias.
 fn name_of_no_path(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         SelectItem::UnnamedExpr(Expr::Identifier(ident)) => Some(folded(ident)),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents)) if idents.len() == 2 => None,
         _ => None,
     }
 }
 
-/// The last attribute of a path of at least one step, perhaps in parentheses and casts.
+/// The last attribute of a path of at least one step, perhaps in parentheses and casts; of a cast column the column's name.
 fn name_of_path(expr: &Expr, scopes: &[Scope]) -> Option<String> {
     match expr {
-        Expr::Cast { expr, .. } | Expr::Nested(expr) => return name_of_path(expr, scopes),
+        Expr::Nested(expr) => return name_of_path(expr, scopes),
+        Expr::Cast { expr, .. } => {
+            return match expr.as_ref() {
+                Expr::Identifier(ident) => Some(folded(ident)),
+                Expr::CompoundIdentifier(idents) => idents.last().map(folded),
+                expr => name_of_path(expr, scopes),
+            };
+        }
         _ => {}
     }
     let (idents, steps) = names_and_steps(expr)?;

@@ -16,6 +16,13 @@ pub(super) fn rewrite(expr: &mut Expr, scopes: &[Scope]) {
     let (column, attributes) = match root(&idents, scopes) {
         // Functions, parenthesized expressions and such.
         None if idents.is_empty() => (start.unwrap_or_else(|| expr.clone()), vec![]),
+        // Where there is no FROM, the planner finds the column.
+        None if !steps.is_empty() && idents[0].quote_style != Some(OURS) => {
+            let names = idents[1..].iter().map(|ident| AccessExpr::Dot(Expr::Identifier(ident.clone())));
+            let root = Box::new(Expr::Identifier(idents[0].clone()));
+            *expr = Expr::CompoundFieldAccess { root, access_chain: names.chain(steps).collect() };
+            return;
+        }
         None => return,
         Some(root) => {
             let names = match root {

@@ -15,9 +15,12 @@ use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 
+use super::compare::number;
+
 /// Makes the functions known to the state.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    let functions = [arrays::all(), construct::all(), inspect::all(), json_text::all(), text_based::all()];
+    let functions =
+        [arrays::all(), construct::all(), inspect::all(), json_text::all(), text_based::all(), vec![number()]];
     for function in functions.into_iter().flatten() {
         state.register_udf(Arc::new(function.udf()))?;
     }

@@ -103,7 +103,7 @@ fn valid_writer(array: &ArrayRef, field: &Field) -> Result<Writer> {
         }
         Map(entries, _) => {
             let array = array.as_map().clone();
-            let DataType::Struct(fields) = entries.data_type() else {
+            let Struct(fields) = entries.data_type() else {
                 return plain_writer(&(Arc::new(array) as ArrayRef));
             };
             let names = cast(array.keys(), &Utf8)?.as_string::<i32>().clone();
@@ -147,4 +147,38 @@ fn valid_writer(array: &ArrayRef, field: &Field) -> Result<Writer> {
 fn plain_writer(array: &ArrayRef) -> Result<Writer> {
     let strings = cast(array, &DataType::Utf8)?.as_string::<i32>().clone();
     Ok(Box::new(move |row, out| out.push_str(strings.value(row))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::common::ScalarValue;
+    use datafusion::common::scalar::ScalarStructBuilder;
+
+    fn check(value: &ScalarValue, expected: Option<&str>) {
+        let field = Field::new("x", value.data_type(), true);
+        let texts = texts(&value.to_array().unwrap(), &field).unwrap();
+        assert_eq!(texts.iter().next().flatten(), expected);
+    }
+
+    #[test]
+    fn every_value_has_a_text() {
+        check(&ScalarValue::from("a\"é\n"), Some("\"a\\\"é\\n\""));
+        check(&ScalarValue::from(0.1f32), Some("0.1"));
+        check(&ScalarValue::from(f64::NAN), Some("null"));
+        check(&ScalarValue::Decimal128(Some(150), 5, 2), Some("1.50"));
+        check(&ScalarValue::Date32(Some(0)), Some("\"1970-01-01\""));
+        check(&ScalarValue::Null, None);
+        check(&ScalarValue::Utf8(None), None);
+        let list = ScalarValue::List(ScalarValue::new_list_nullable(
+            &[ScalarValue::from(1i64), ScalarValue::Int64(None)],
+            &DataType::Int64,
+        ));
+        let object = ScalarStructBuilder::new()
+            .with_name_and_scalar("l \"", list)
+            .with_name_and_scalar("b", ScalarValue::from(true))
+            .build()
+            .unwrap();
+        check(&object, Some("{\"l \\\"\":[1,null],\"b\":true}"));
+    }
 }
