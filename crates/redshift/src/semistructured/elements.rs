@@ -6,7 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Int64Builder, LargeListArray, ListBuilder, StringBuilder, StructArray, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{cast, concat, interleave};
+use datafusion::arrow::compute::{cast, interleave};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ReturnFieldArgs};
@@ -213,10 +213,7 @@ fn struct_lists(array: &StructArray, field: &Field, list: &DataType) -> Result<A
             let columns: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
             let places: Vec<(usize, usize)> =
                 (0..array.len()).flat_map(|row| (0..columns.len()).map(move |column| (column, row))).collect();
-            match places.is_empty() {
-                true => concat(&[&new_null_array(item.data_type(), 0)])?,
-                false => interleave(&columns, &places)?,
-            }
+            interleave(&columns, &places)?
         }
     };
     let offsets = OffsetBuffer::from_repeated_length(columns.len(), array.len());

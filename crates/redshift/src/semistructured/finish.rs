@@ -4,20 +4,31 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Between, Cast, InList, InSubquery, Like, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr::{
+    Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, TryCast,
+};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::cast::{from_super, to_super};
 use super::compare::{comparison, key, order_key};
+use super::elements::marked;
 use super::function::knows_super;
 use super::marker::is_super;
 use super::path::is_path;
 
 /// The plan in which every expression takes a SUPER value for what it says.
 pub fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(finish_node)?.data)
+    let mut changed = false;
+    let finished = plan.transform_up_with_subqueries(|plan| {
+        // What is said of a column goes up through the nodes that only hand it on.
+        let plan = if changed { plan.recompute_schema()? } else { plan };
+        let plan = finish_node(plan)?;
+        changed |= plan.transformed;
+        Ok(Transformed { transformed: changed, ..plan })
+    })?;
+    Ok(finished.data)
 }
 
 fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -100,10 +111,24 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 (None, _) => *expr,
             }
         }
-        Expr::Case(mut case) if case.expr.as_ref().is_some_and(|expr| has_super(expr, schema)) => {
-            case.expr = case.expr.map(|expr| Box::new(key(*expr)));
-            case.when_then_expr.iter_mut().for_each(|(when, _)| **when = key(when.as_ref().clone()));
-            Expr::Case(case)
+        Expr::BinaryExpr(binary) if has_super(&binary.left, schema) || has_super(&binary.right, schema) => {
+            let BinaryExpr { left, op, right } = binary;
+            match comparison(left.as_ref().clone(), op, right.as_ref().clone()) {
+                Some(comparison) => comparison,
+                None => return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
+            }
+        }
+        Expr::Case(mut case) => match finish_case(&mut case, schema) {
+            CaseIs::AsBefore => return Ok(Transformed::no(Expr::Case(case))),
+            CaseIs::Of => Expr::Case(case),
+            CaseIs::Super => marked(Expr::Case(case)),
+        },
+        Expr::ScalarFunction(function) if is_choice(&function) => {
+            if !function.args.iter().any(|arg| has_super(arg, schema)) {
+                return Ok(Transformed::no(Expr::ScalarFunction(function)));
+            }
+            let args = function.args.into_iter().map(|arg| as_super(arg, schema)).collect();
+            marked(Expr::ScalarFunction(ScalarFunction { func: function.func, args }))
         }
         Expr::ScalarFunction(function)
             if !takes_any(&function) && function.args.iter().any(|arg| has_super(arg, schema)) =>
@@ -119,10 +144,46 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }))
 }
 
+enum CaseIs {
+    AsBefore,
+    /// Of SUPER, though not SUPER itself.
+    Of,
+    Super,
+}
+
+/// `CASE value WHEN` compares keys; if one of the answers is SUPER, all are.
+fn finish_case(case: &mut Case, schema: &DFSchema) -> CaseIs {
+    let compares = case.expr.iter().chain(case.when_then_expr.iter().map(|(when, _)| when));
+    let by_key = case.expr.is_some() && compares.into_iter().any(|expr| has_super(expr, schema));
+    if by_key {
+        case.expr = case.expr.take().map(|expr| Box::new(key(*expr)));
+        case.when_then_expr.iter_mut().for_each(|(when, _)| **when = key(when.as_ref().clone()));
+    }
+    let mut answers: Vec<&mut Box<Expr>> = case.when_then_expr.iter_mut().map(|(_, then)| then).collect();
+    answers.extend(case.else_expr.as_mut());
+    if answers.iter().any(|answer| has_super(answer, schema)) {
+        answers.into_iter().for_each(|answer| **answer = as_super(answer.as_ref().clone(), schema));
+        return CaseIs::Super;
+    }
+    if by_key { CaseIs::Of } else { CaseIs::AsBefore }
+}
+
+/// The value as SUPER, which NULL is already.
+fn as_super(expr: Expr, schema: &DFSchema) -> Expr {
+    match has_super(&expr, schema) || matches!(&expr, Expr::Literal(value, _) if value.is_null()) {
+        true => expr,
+        false => to_super(expr),
+    }
+}
+
+/// Whether the function answers one of its arguments.
+fn is_choice(function: &ScalarFunction) -> bool {
+    ["coalesce", "nvl", "ifnull"].contains(&function.func.name())
+}
+
 /// Whether the function takes a value as it is.
 fn takes_any(function: &ScalarFunction) -> bool {
-    const TAKE_ANY: &[&str] =
-        &["coalesce", "nvl", "nvl2", "nullif", "struct", "named_struct", "get_field", "union_extract"];
+    const TAKE_ANY: &[&str] = &["nvl2", "nullif", "struct", "named_struct", "get_field", "union_extract"];
     let name = function.func.name();
     knows_super(&function.func)
         || TAKE_ANY.contains(&name)

@@ -45,7 +45,11 @@ impl ExprPlanner for SuperExprPlanner {
             && let Ok((_, field)) = access.expr.to_field(schema)
             && has_no_parts(&field)
         {
-            return plan_err!("{} is of type {} and has no parts; only SUPER has", access.expr, field.data_type());
+            return plan_err!(
+                "{} is of type {} and has no parts as SUPER has; JSON_PARSE makes SUPER of text",
+                access.expr,
+                field.data_type()
+            );
         }
         Ok(PlannerResult::Planned(step(access.expr, next)))
     }

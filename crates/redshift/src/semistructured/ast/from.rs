@@ -84,10 +84,11 @@ pub(super) fn rewrite(from: &mut Vec<TableWithJoins>) -> Scope {
 
 /// Whether a join with an array keeps the rows without elements; `None` of joins that an array cannot take part in.
 fn keeps_rows(operator: &JoinOperator) -> Option<bool> {
-    let always = |constraint: &JoinConstraint| match constraint {
-        JoinConstraint::None => true,
-        JoinConstraint::On(Expr::Value(ValueWithSpan { value: Value::Boolean(true), .. })) => true,
-        _ => false,
+    let always = |constraint: &JoinConstraint| {
+        matches!(
+            constraint,
+            JoinConstraint::None | JoinConstraint::On(Expr::Value(ValueWithSpan { value: Value::Boolean(true), .. }))
+        )
     };
     match operator {
         JoinOperator::CrossJoin(constraint) | JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => {
