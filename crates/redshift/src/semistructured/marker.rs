@@ -27,3 +27,8 @@ pub(super) fn is_nested(data_type: &DataType) -> bool {
         data_type => data_type.is_nested(),
     }
 }
+
+/// A column of this type has no parts.
+pub(super) fn has_no_parts(field: &Field) -> bool {
+    !is_super(field) && !field.data_type().is_null() && !is_nested(field.data_type())
+}

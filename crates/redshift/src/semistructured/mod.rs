@@ -17,6 +17,7 @@ mod marker;
 mod path;
 mod planner;
 mod relation;
+mod step;
 mod tokens;
 mod types;
 

@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::from_super;
 use super::compare::{comparison, operand};
-use super::marker::is_super;
-use super::path::{attribute, has_no_parts, is_path, step};
+use super::marker::{has_no_parts, is_super};
+use super::path::{attribute, is_path, step};
 
 /// Comes before DataFusion's own planners, whose positions count from 1.
 #[derive(Debug)]
