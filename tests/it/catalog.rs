@@ -283,10 +283,10 @@ async fn a_damaged_checkpoint_is_refused_at_once() {
         assert_eq!(refused.kind(), ErrorKind::Storage);
         assert!(refused.message().contains(reason) && refused.message().contains(&checkpoint(64)), "{refused}");
     }
-    fixture.write(&checkpoint(64), "{\"format_version\":4}\nsomething new").await;
+    fixture.write(&checkpoint(64), "{\"format_version\":5}\nsomething new").await;
     let refused = fixture.refusal().await;
     assert_eq!(refused.kind(), ErrorKind::Incompatible);
-    assert!(refused.message().contains("has format 4") && refused.message().contains("formats up to 3"), "{refused}");
+    assert!(refused.message().contains("has format 5") && refused.message().contains("formats up to 4"), "{refused}");
 }
 
 #[tokio::test]

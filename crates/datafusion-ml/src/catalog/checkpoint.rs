@@ -1,10 +1,11 @@
 //! Checkpoints: the state after a commit, as bytes.
 //!
-//! A checkpoint is JSON, a value a line. The first line has the format and the trainings, the second the index: for each
+//! A checkpoint is JSON, a value a line. The first line has the format, the trainings, tables, views and schemas, the second the index: for each
 //! model its [`ModelKey`] and the number of bytes of its entry. The entries follow, a line each, in the order of the index. To open
 //! ten thousand models is to parse two lines; entries are parsed one by one when they are used.
 //!
-//! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them.
+//! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them, and
+//! format 4 when there are tables, views or schemas.
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use serde_json::Deserializer;
 use super::entry::{ModelEntry, ModelKey};
 use super::folder::{FileKind, Folder, LogFile};
 use super::indexed::IndexedEntry;
+use super::relation::{RelationEntry, Relations, SchemaEntry};
 use super::state::CatalogState;
 use super::training::TrainingEntry;
 use crate::error::external;
@@ -27,6 +29,10 @@ struct Header {
     format_version: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trainings: Vec<TrainingEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    relations: Vec<RelationEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    schemas: Vec<SchemaEntry>,
 }
 
 /// The content of a checkpoint of format 1.
@@ -41,7 +47,14 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
     let index: Vec<(&ModelKey, usize)> =
         state.models().map(|model| model.key()).zip(entries.iter().map(|json| json.len())).collect();
     let trainings: Vec<TrainingEntry> = state.trainings().map(|training| training.as_ref().clone()).collect();
-    let header = Header { format_version: if trainings.is_empty() { 2 } else { 3 }, trainings };
+    let relations: Vec<RelationEntry> = state.relations().map(|entry| entry.as_ref().clone()).collect();
+    let schemas: Vec<SchemaEntry> = state.schemas().map(|entry| entry.as_ref().clone()).collect();
+    let format_version = match (relations.is_empty() && schemas.is_empty(), trainings.is_empty()) {
+        (true, true) => 2,
+        (true, false) => 3,
+        (false, _) => 4,
+    };
+    let header = Header { format_version, trainings, relations, schemas };
     let failed = |e: serde_json::Error| external(Error::internal(e.to_string()));
     let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
     bytes.push(b'\n');
@@ -63,20 +76,21 @@ pub(super) fn decode(folder: &Folder, file: LogFile, bytes: &Bytes) -> Result<Ca
         FileKind::CheckpointV1 => decode_v1(bytes),
         _ => decode_lines(bytes, &folder.describe(file).into()),
     };
-    let Content { models, trainings } = content.map_err(|e| folder.damaged(file, &e))?;
-    Ok(CatalogState::new(file.version, models, trainings))
+    let Content { models, trainings, relations } = content.map_err(|e| folder.damaged(file, &e))?;
+    Ok(CatalogState::new(file.version, models, trainings, relations))
 }
 
 /// What a checkpoint holds, of any format.
 struct Content {
     models: Vec<IndexedEntry>,
     trainings: Vec<TrainingEntry>,
+    relations: Relations,
 }
 
 fn decode_v1(bytes: &[u8]) -> serde_json::Result<Content> {
     let checkpoint: CheckpointV1 = serde_json::from_slice(bytes)?;
     let models = checkpoint.models.into_iter().map(IndexedEntry::from).collect();
-    Ok(Content { models, trainings: Vec::new() })
+    Ok(Content { models, trainings: Vec::new(), relations: Relations::default() })
 }
 
 fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
@@ -96,6 +110,7 @@ fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
         .map(|(key, len)| Ok(IndexedEntry::stored(key, line(len)?, Arc::clone(file))))
         .collect::<serde_json::Result<_>>()?;
     line(0)?;
-    let content = Content { models, trainings: header.trainings };
+    let relations = Relations::new(header.relations, header.schemas);
+    let content = Content { models, trainings: header.trainings, relations };
     if rest.is_empty() { Ok(content) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::relation::{RelationEntry, RelationName, SchemaEntry};
 use super::training::TrainingEntry;
 
 /// A change of the catalog.
@@ -16,12 +17,24 @@ pub enum Action {
     DropModel(ModelName),
     /// A model of that name is being trained, or could not be. The model that has the name, if any, stays.
     PutTraining(Box<TrainingEntry>),
+    /// A table or view is there, new or in place of the one of that name.
+    PutRelation(Box<RelationEntry>),
+    /// The table or view of that name is gone.
+    DropRelation(RelationName),
+    /// There is a schema of that name, even while nothing lies in it.
+    PutSchema(SchemaEntry),
+    /// There is no such schema any more but for what lies in it.
+    DropSchema(String),
 }
 
 impl Action {
-    /// Whether readers of the first version of datafusion-ml know it.
-    pub(super) fn is_of_format_1(&self) -> bool {
-        matches!(self, Self::PutModel(_) | Self::DropModel(_))
+    /// The first format of commits that has it.
+    pub(super) fn format(&self) -> u64 {
+        match self {
+            Self::PutModel(_) | Self::DropModel(_) => 1,
+            Self::PutTraining(_) => 2,
+            Self::PutRelation(_) | Self::DropRelation(_) | Self::PutSchema(_) | Self::DropSchema(_) => 3,
+        }
     }
 }
 

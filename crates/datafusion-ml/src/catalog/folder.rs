@@ -38,12 +38,13 @@ impl FileKind {
         }
     }
 
-    /// The newest format of such files that this version reads. With 3 for checkpoints and 2 for commits trainings came.
+    /// The newest format of such files that this version reads. With 3 for checkpoints and 2 for commits trainings came,
+    /// with 4 and 3 tables, views and schemas.
     pub(super) fn newest_format(self) -> u64 {
         match self {
             Self::CheckpointV1 => 1,
-            Self::Commit => 2,
-            Self::Checkpoint => 3,
+            Self::Commit => 3,
+            Self::Checkpoint => 4,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Catalog {
             drop(state);
             let later = self.folder.list(file.version - 1).await?.into_iter().next();
             self.check_no_gap(file, later).await?;
-            let format_version = if actions.iter().all(Action::is_of_format_1) { 1 } else { 2 };
+            let format_version = actions.iter().map(Action::format).max().unwrap_or(1);
             let commit = Commit { format_version, actions };
             let internal = |e: serde_json::Error| external(Error::internal(format!("{e}, in a commit of the catalog")));
             let bytes = serde_json::to_vec_pretty(&commit).map_err(internal)?;

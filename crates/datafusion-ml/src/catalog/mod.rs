@@ -1,4 +1,4 @@
-//! The catalog: which models there are.
+//! The catalog: which models, tables, views and schemas there are.
 //!
 //! It is one log of commits, `<root>/catalog/<20-digit version>.json`, each a list of actions. The only write is to create
 //! the next number: whoever comes second reads what the first wrote, checks again and tries the number after it. That is
@@ -7,6 +7,9 @@
 //!
 //! A model that is trained in the background is recorded when its training begins ([`TrainingEntry`]) and again when it is
 //! there or has failed. Until then a model of that name, which it is to replace, stays as it is.
+//!
+//! A table's entry names the Parquet files that hold its rows; files never change, so whoever holds an entry holds the table
+//! as it was, and a statement that changes a table writes new files before it commits ([`RelationEntry`]).
 //!
 //! Every now and then the folded state is written beside the log, `<version>.checkpoint.jsonl`, so that a reader need not
 //! start at the first commit, and `last_checkpoint.json` says which is the newest. Both only save time: commits stay as
@@ -18,6 +21,7 @@ mod entry;
 mod folder;
 mod indexed;
 mod log;
+mod relation;
 mod state;
 mod training;
 
@@ -26,5 +30,8 @@ pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, Mo
 pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};
 pub use indexed::IndexedEntry;
 pub use log::Catalog;
+pub use relation::{
+    ColumnEntry, FileEntry, Identity, RelationEntry, RelationKind, RelationName, SchemaEntry, TableEntry, ViewEntry,
+};
 pub use state::CatalogState;
 pub use training::TrainingEntry;

@@ -1,4 +1,4 @@
-//! The folded log: all models and trainings that there are after a commit.
+//! The folded log: all models, trainings, tables, views and schemas that there are after a commit.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::entry::{Action, FUNCTION_SUFFIXES, FunctionName, ModelKey, ModelName};
 use super::indexed::IndexedEntry;
+use super::relation::{RelationEntry, RelationName, Relations, SchemaEntry};
 use super::training::TrainingEntry;
 
-/// All models and trainings as of one version of the log.
+/// All models, trainings, relations and schemas as of one version of the log.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogState {
     version: u64,
@@ -18,18 +19,24 @@ pub struct CatalogState {
     by_function: Vec<Arc<IndexedEntry>>,
     /// In the order of their names. There are few.
     trainings: Vec<Arc<TrainingEntry>>,
+    relations: Relations,
 }
 
 impl CatalogState {
-    /// The state at `version` with these models and trainings.
-    pub(super) fn new(version: u64, models: Vec<IndexedEntry>, trainings: Vec<TrainingEntry>) -> Self {
+    /// The state at `version` with these models, trainings and relations.
+    pub(super) fn new(
+        version: u64,
+        models: Vec<IndexedEntry>,
+        trainings: Vec<TrainingEntry>,
+        relations: Relations,
+    ) -> Self {
         let mut by_name: Vec<_> = models.into_iter().map(Arc::new).collect();
         let mut by_function = by_name.clone();
         by_name.sort_by(|a, b| a.key().name.cmp(&b.key().name));
         by_function.sort_by(|a, b| a.key().function.cmp(&b.key().function));
         let mut trainings: Vec<_> = trainings.into_iter().map(Arc::new).collect();
         trainings.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { version, by_name, by_function, trainings }
+        Self { version, by_name, by_function, trainings, relations }
     }
 
     /// The number of the last commit; 0 before the first.
@@ -76,6 +83,28 @@ impl CatalogState {
         self.models().map(IndexedEntry::name).chain(self.trainings().map(|training| &training.name)).collect()
     }
 
+    /// The table or view of that name.
+    pub fn relation(&self, name: &RelationName) -> Option<&Arc<RelationEntry>> {
+        self.relations.by_name.get(name)
+    }
+
+    /// Every table and view, by schema and name.
+    pub fn relations(&self) -> impl ExactSizeIterator<Item = &Arc<RelationEntry>> {
+        self.relations.by_name.values()
+    }
+
+    /// Every schema that a statement created, by name. The schema of a model or table need not be among them.
+    pub fn schemas(&self) -> impl ExactSizeIterator<Item = &Arc<SchemaEntry>> {
+        self.relations.schemas.values()
+    }
+
+    /// Whether there is a schema of that name, created by a statement or by something that lies in it.
+    pub fn has_schema(&self, name: &str) -> bool {
+        self.relations.schemas.contains_key(name)
+            || self.relations().any(|entry| entry.name.schema == name)
+            || self.names().into_iter().any(|model| model.schema == name)
+    }
+
     /// Takes one more commit in.
     pub(super) fn apply(&mut self, actions: Vec<Action>) {
         self.version += 1;
@@ -93,6 +122,18 @@ impl CatalogState {
                     self.remove_training(&entry.name);
                     let position = self.trainings.partition_point(|other| other.name < entry.name);
                     self.trainings.insert(position, Arc::new(*entry));
+                }
+                Action::PutRelation(entry) => {
+                    self.relations.by_name.insert(entry.name.clone(), Arc::new(*entry));
+                }
+                Action::DropRelation(name) => {
+                    self.relations.by_name.remove(&name);
+                }
+                Action::PutSchema(entry) => {
+                    self.relations.schemas.insert(entry.name.clone(), Arc::new(entry));
+                }
+                Action::DropSchema(name) => {
+                    self.relations.schemas.remove(&name);
                 }
             }
         }
