@@ -14,6 +14,7 @@ mod shell;
 mod slt;
 mod store;
 mod support;
+mod tables;
 
 /// The example of the README, compiled here and run by [`lifecycle`].
 #[path = "../../crates/datafusion-ml/examples/embed.rs"]

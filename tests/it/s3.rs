@@ -21,7 +21,8 @@ fn text(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const TABLE: &str = "CREATE EXTERNAL TABLE notes STORED AS PARQUET LOCATION 's3://lake/tables/banknote.parquet'";
+const TABLE: &str =
+    "CREATE EXTERNAL TABLE IF NOT EXISTS notes STORED AS PARQUET LOCATION 's3://lake/tables/banknote.parquet'";
 
 fn create(number: usize) -> String {
     format!(
@@ -90,4 +91,22 @@ async fn a_model_is_trained_in_the_background_on_s3() {
     assert!(begun.contains("public.m1,TRAINING,"), "{begun}");
     let shown = text(dfml(&server, &["SHOW MODEL m1"]));
     assert!(shown.contains("Model State,READY\n"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_kept_filled_and_unloaded_on_s3() {
+    let server = S3Server::start().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "id,name\n1,tea\n2,milk\n").unwrap();
+    for part in ["a", "b"] {
+        server.upload(&format!("in/part_{part}.csv"), &file.path().to_string_lossy());
+    }
+    let create = "CREATE TABLE goods (id INT, name VARCHAR(10))";
+    let copy = "COPY goods FROM 's3://lake/in/part_' REGION 'us-east-1' IAM_ROLE default FORMAT CSV IGNOREHEADER 1";
+    let loaded = text(dfml(&server, &[create, copy]));
+    assert_eq!(loaded.lines().last(), Some("4,0"), "{loaded}");
+    let unload = "UNLOAD ('SELECT name, sum(id) AS n FROM goods GROUP BY name') TO 's3://lake/out/' PARQUET";
+    text(dfml(&server, &[unload]));
+    let read = text(dfml(&server, &["SELECT n FROM 's3://lake/out/000.parquet' ORDER BY n"]));
+    assert_eq!(read, "n\n2\n4\n");
 }

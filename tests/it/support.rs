@@ -32,6 +32,7 @@ pub(crate) async fn session_with_threads(location: &str, threads: usize) -> MlSe
     MlSession::builder(context)
         .with_algorithms(datafusion_ml_algorithms::all())
         .with_store(location)
+        .with_stored_tables()
         .build()
         .await
         .unwrap()

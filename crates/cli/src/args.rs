@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE", num_args = 1.., conflicts_with = "file")]
     pub(crate) rc: Option<Vec<PathBuf>>,
 
-    /// Where models are kept: a folder, or a URL such as s3://bucket/prefix (see the AWS_* variables) or memory:
+    /// Where models and tables are kept: a folder, or a URL such as s3://bucket/prefix (see the AWS_* variables) or memory:
     #[arg(long, value_name = "URL", default_value = ".dfml", env = "DFML_STORE")]
     pub(crate) store: String,
 

@@ -21,6 +21,7 @@ use datafusion_ml::sql::Statement;
 use datafusion_ml::{MlSession, find_error};
 use futures::StreamExt;
 
+use crate::notices::CollectedNotices;
 use crate::progress::ProgressLine;
 use crate::stores::register_stores;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shell {
     pub(crate) session: MlSession,
     pub(crate) print: PrintOptions,
     pub(crate) progress: Arc<ProgressLine>,
+    pub(crate) notices: Arc<CollectedNotices>,
 }
 
 impl Shell {
@@ -38,13 +40,17 @@ impl Shell {
         let started = Instant::now();
         register_stores(self.session.context(), &statement).await?;
         let shows_all = shows_all_rows(&statement);
-        let frame = {
+        let outcome = {
             let _shown = (!self.print.quiet).then(|| self.progress.show());
             let session = self.session.clone();
             // A task of its own: a computation that seldom yields must not keep Ctrl-C from being heard.
             let task = SpawnedTask::spawn(async move { session.execute(statement).await });
-            task.join().await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??
+            task.join().await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?
         };
+        for notice in self.notices.take().iter().filter(|_| !self.print.quiet) {
+            eprintln!("NOTICE: {notice}");
+        }
+        let frame = outcome?;
         let print = self.print_options(&frame, shows_all);
         self.print(frame, print, started).await
     }
@@ -64,6 +70,7 @@ impl Shell {
             session: self.session.clone(),
             print: PrintOptions { maxrows: MaxRows::Unlimited, ..self.print.clone() },
             progress: Arc::clone(&self.progress),
+            notices: Arc::clone(&self.notices),
         }
     }
 

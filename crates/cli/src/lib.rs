@@ -9,6 +9,7 @@ mod execute;
 mod highlight;
 mod input;
 mod keywords;
+mod notices;
 mod progress;
 mod script;
 mod shell;
@@ -30,10 +31,11 @@ use datafusion_cli::functions::{ListFilesCacheFunc, MetadataCacheFunc, ParquetMe
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_options::PrintOptions;
 use datafusion_ml::aws::AwsStores;
-use datafusion_ml::{MlSession, TrainingProgress};
+use datafusion_ml::{MlSession, Notices, TrainingProgress};
 
 use args::Args;
 use execute::{Shell, message};
+use notices::CollectedNotices;
 use progress::ProgressLine;
 use url_tables::enable_url_tables;
 
@@ -122,9 +124,12 @@ async fn start(args: &Args) -> Result<Shell> {
     context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(Arc::clone(&caches))));
     context.register_udtf("list_files_cache", Arc::new(ListFilesCacheFunc::new(caches)));
 
+    let notices = Arc::new(CollectedNotices::default());
     let mut builder = MlSession::builder(context.clone())
         .with_algorithms(datafusion_ml_algorithms::all())
         .with_object_stores(Arc::new(AwsStores::new(context.runtime_env())))
+        .with_stored_tables()
+        .with_notices(Arc::clone(&notices) as Arc<dyn Notices>)
         .with_store(&args.store);
     if let Ok(user) = std::env::var("USER") {
         builder = builder.with_owner(user);
@@ -140,7 +145,7 @@ async fn start(args: &Args) -> Result<Shell> {
         color: args.color || std::io::stdout().is_terminal(),
         instrumented_registry: registry,
     };
-    Ok(Shell { session: builder.build().await?, print, progress })
+    Ok(Shell { session: builder.build().await?, print, progress, notices })
 }
 
 /// Options from `DATAFUSION_*` variables and flags.

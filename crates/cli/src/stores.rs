@@ -17,10 +17,20 @@ use datafusion_ml::sql::Statement;
 use object_store::http::HttpBuilder;
 use object_store::{ClientOptions, ObjectStore};
 
-/// Registers the stores of CREATE EXTERNAL TABLE and COPY TO.
+/// Registers the stores of CREATE EXTERNAL TABLE, COPY and UNLOAD.
 pub(crate) async fn register_stores(context: &SessionContext, statement: &Statement) -> Result<()> {
-    let Statement::DataFusion(statement) = statement else { return Ok(()) };
-    match statement.as_ref() {
+    let (location, region) = match statement {
+        Statement::Copy(copy) => (&copy.location, &copy.options.region),
+        Statement::Unload(unload) => (&unload.location, &unload.region),
+        Statement::DataFusion(statement) => return register_stores_of_datafusion(context, statement).await,
+        _ => return Ok(()),
+    };
+    let region = region.iter().map(|region| ("aws.region".to_owned(), Value::SingleQuotedString(region.clone())));
+    register(context, location, &region.collect::<Vec<_>>()).await
+}
+
+async fn register_stores_of_datafusion(context: &SessionContext, statement: &DFStatement) -> Result<()> {
+    match statement {
         DFStatement::CreateExternalTable(CreateExternalTable { locations, options, .. }) => {
             for location in locations {
                 register(context, location, options).await?;

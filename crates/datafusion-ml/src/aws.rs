@@ -14,8 +14,13 @@ use url::Url;
 use crate::error::storage;
 use crate::store::{ObjectStores, RegisteredStores};
 
-/// One client is kept for each bucket and KMS key.
-type BucketAndKey = (String, Option<String>);
+/// One client is kept for each bucket, KMS key and region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Opened {
+    bucket: String,
+    kms_key_id: Option<String>,
+    region: Option<String>,
+}
 
 /// Opens `s3://` and `s3a://` URLs with endpoint, region and credentials from `AWS_ENDPOINT_URL`, `AWS_REGION`,
 /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ALLOW_HTTP`; any other URL from the stores
@@ -24,7 +29,7 @@ type BucketAndKey = (String, Option<String>);
 pub struct AwsStores {
     registered: RegisteredStores,
     runtime: Arc<RuntimeEnv>,
-    opened: Mutex<HashMap<BucketAndKey, Arc<dyn ObjectStore>>>,
+    opened: Mutex<HashMap<Opened, Arc<dyn ObjectStore>>>,
 }
 
 impl AwsStores {
@@ -38,15 +43,34 @@ impl AwsStores {
 #[async_trait]
 impl ObjectStores for AwsStores {
     async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
-        if !matches!(url.scheme(), "s3" | "s3a") {
-            return self.registered.open(url, kms_key_id).await;
+        match url.scheme() {
+            "s3" | "s3a" => self.open_bucket(url, kms_key_id, None),
+            _ => self.registered.open(url, kms_key_id).await,
         }
-        let bucket = url.host_str().unwrap_or_default().to_owned();
-        let key = (bucket, kms_key_id.map(str::to_owned));
+    }
+
+    async fn open_in(&self, url: &Url, region: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
+        match url.scheme() {
+            "s3" | "s3a" => self.open_bucket(url, None, region),
+            _ => self.registered.open(url, None).await,
+        }
+    }
+}
+
+impl AwsStores {
+    fn open_bucket(&self, url: &Url, kms_key_id: Option<&str>, region: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
+        let key = Opened {
+            bucket: url.host_str().unwrap_or_default().to_owned(),
+            kms_key_id: kms_key_id.map(str::to_owned),
+            region: region.map(str::to_owned),
+        };
         if let Some(store) = self.opened.lock().get(&key) {
             return Ok(Arc::clone(store));
         }
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(&key.0);
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(&key.bucket);
+        if let Some(region) = region {
+            builder = builder.with_region(region);
+        }
         if let Some(kms_key_id) = kms_key_id {
             builder = builder.with_sse_kms_encryption(kms_key_id);
         }

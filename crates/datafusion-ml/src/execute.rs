@@ -1,22 +1,35 @@
 //! Carrying a statement out: privileges and names are checked, the query is planned, the effect is committed.
 
 mod create_model;
+mod create_table;
+mod create_view;
+mod drop;
 mod entry;
+mod external_table;
+mod modify;
+mod schema;
 mod training_spec;
+mod unload;
+mod vacuum;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::not_impl_err;
 use datafusion::error::Result;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as DFStatement;
-use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, Statement as SqlStatement};
 use datafusion_ml_core::options::nearest;
 
+pub(crate) use self::drop::no_such_relation;
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::invalid;
+use crate::relations::{qualify, qualify_node};
 use crate::resolve::{deregister, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{show, show_all, show_training};
@@ -33,6 +46,9 @@ pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result
         }
         Statement::ShowModel(statement) => show_model(session, statement).await,
         Statement::DropModel(statement) => drop_model(session, statement).await,
+        Statement::CreateTable(statement) => create_table::execute(session, *statement).await,
+        Statement::Copy(statement) => crate::copy::execute(session, *statement).await,
+        Statement::Unload(statement) => unload::execute(session, *statement).await,
     }
 }
 
@@ -41,9 +57,70 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     if lists_functions(&statement) {
         resolve_all(session).await?;
     }
+    if let Some(relations) = &session.shared.relations {
+        // Names of schemas are looked up in the state as last read.
+        relations.catalog.refresh().await?;
+        qualify(session, &mut statement);
+    }
+    if let Some(answer) = relations(session, &statement).await? {
+        return Ok(answer);
+    }
     resolve(session, &mut statement).await?;
     let plan = session.plan(statement).await?;
     session.context().execute_logical_plan(plan).await
+}
+
+/// Carries out a statement about relations that stay, and schemas; `None`, and nothing done, for others.
+async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Option<DataFrame>> {
+    let Some(relations) = &session.shared.relations else { return Ok(None) };
+    match statement {
+        DFStatement::CreateExternalTable(table) => external_table::execute(session, relations, table).await,
+        DFStatement::Statement(statement) => match statement.as_ref() {
+            SqlStatement::CreateView(view) => create_view::execute(session, relations, view).await,
+            SqlStatement::Drop { .. } => drop::execute(session, relations, statement).await,
+            SqlStatement::CreateSchema { schema_name, if_not_exists, .. } => {
+                schema::create(session, relations, schema_name, *if_not_exists).await.map(Some)
+            }
+            SqlStatement::Set(set) => schema::set_search_path(session, relations, set),
+            SqlStatement::ShowVariable { variable } => schema::show_search_path(session, variable),
+            SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
+            SqlStatement::Update(update) => modify::update(session, relations, update).await,
+            SqlStatement::Vacuum(_) => vacuum::execute(session, relations).await.map(Some),
+            SqlStatement::Truncate(truncate) => modify::truncate(session, relations, truncate).await,
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// Plans a query, with the models that it calls.
+pub(crate) async fn plan_query(session: &MlSession, mut query: Query) -> Result<LogicalPlan> {
+    qualify_node(session, &mut query);
+    let mut statement = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
+    resolve(session, &mut statement).await?;
+    session.plan(statement).await
+}
+
+/// Runs a plan that answers how many rows it wrote.
+pub(crate) async fn run_count(session: &MlSession, plan: LogicalPlan) -> Result<u64> {
+    let batches = session.context().execute_logical_plan(plan).await?.collect().await?;
+    let counts = batches.iter().filter_map(|batch| batch.column(0).as_primitive_opt::<UInt64Type>());
+    Ok(counts.flat_map(|counts| counts.values().iter().copied()).sum())
+}
+
+/// The answer of a statement that changed so many rows.
+fn count_answer(session: &MlSession, count: u64) -> Result<DataFrame> {
+    let counts: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
+    answer(session, RecordBatch::try_from_iter([("count", counts)])?)
+}
+
+/// Tells of clauses that were read and have no effect.
+pub(crate) fn notice_ignored(session: &MlSession, ignored: &[&'static str]) {
+    match ignored {
+        [] => {}
+        [one] => session.notice(&format!("{one} has no effect here")),
+        several => session.notice(&format!("{} have no effect here", several.join(", "))),
+    }
 }
 
 fn lists_functions(statement: &DFStatement) -> bool {
@@ -87,15 +164,21 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
     if let Some(id) = training {
         shared.root.delete_lease(id).await;
     }
-    session.context().read_empty()
+    no_rows(session)
 }
 
-fn answer(session: &MlSession, batch: RecordBatch) -> Result<DataFrame> {
+/// The answer of a statement that has none.
+fn no_rows(session: &MlSession) -> Result<DataFrame> {
+    let plan = LogicalPlanBuilder::empty(false).build()?;
+    Ok(DataFrame::new(session.context().state(), plan))
+}
+
+pub(crate) fn answer(session: &MlSession, batch: RecordBatch) -> Result<DataFrame> {
     session.context().read_batch(batch)
 }
 
 /// The schema and name that a statement means, in lower case unless quoted.
-fn model_name(session: &MlSession, name: &ObjectName) -> Result<ModelName> {
+pub(crate) fn model_name(session: &MlSession, name: &ObjectName) -> Result<ModelName> {
     qualified_name(name, &session.default_schema())
 }
 

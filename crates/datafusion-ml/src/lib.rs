@@ -15,19 +15,24 @@
 //!
 //! The rooms, in the order in which a statement walks through them: [`sql`] parses it, `resolve` loads the models whose
 //! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned,
-//! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them and `predict_once` no more than needed, `explain` says what they look at,
-//! `tables` how they were trained and how well they do, `show` reports.
+//! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them (`predict_once` no more
+//! often than needed), `explain` says what they look at,
+//! `tables` how they were trained and how well they do, `show` reports, `relations` are tables and views that outlive the
+//! session, `copy` fills them from files.
 
 #[cfg(feature = "aws")]
 pub mod aws;
 mod background;
 pub mod catalog;
+mod copy;
 mod error;
 mod execute;
 mod explain;
+mod notices;
 mod options;
 mod predict;
 mod predict_once;
+mod relations;
 mod resolve;
 mod session;
 mod show;
@@ -38,6 +43,7 @@ mod train;
 
 pub use datafusion_ml_core as core;
 pub use error::find_error;
+pub use notices::Notices;
 pub use options::MlOptions;
 pub use session::{MlSession, MlSessionBuilder};
 pub use train::TrainingProgress;

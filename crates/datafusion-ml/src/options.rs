@@ -33,6 +33,10 @@ config_namespace! {
         /// tells how far training is, and why it failed if it did; DROP MODEL cancels it.
         pub background_training: bool, default = false
 
+        /// VACUUM deletes files that no table has any more when they are this old; younger ones may be of a statement that
+        /// is still running.
+        pub vacuum_keep_seconds: u64, default = 3600
+
         /// Where a plain bucket name in SETTINGS (S3_BUCKET 'name') is looked for: '<bucket_root><name>'. Set it to
         /// 's3://' to mean S3 buckets; empty means the folder 'buckets/<name>' of the model store.
         pub bucket_root: String, default = String::new()

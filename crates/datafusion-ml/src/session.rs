@@ -1,24 +1,28 @@
 //! The session: a DataFusion context with a model store, a catalog and algorithms.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use datafusion::common::plan_datafusion_err;
+use datafusion::common::{DFSchema, plan_datafusion_err};
 use datafusion::config::Dialect;
 use datafusion::error::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
 use datafusion_ml_core::Algorithm;
 use datafusion_ml_redshift::{RedshiftDialect, planning_state};
+use parking_lot::Mutex;
 
 use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
+use crate::notices::Notices;
 use crate::options::MlOptions;
 use crate::predict_once;
+use crate::relations::{StoredCatalog, StoredRelations};
 use crate::sql::{MlParser, Statement};
 use crate::store::{ObjectStores, RegisteredStores, StoreRoot, parse_store_url};
 use crate::tables::register_table_functions;
@@ -36,7 +40,12 @@ pub struct MlSession {
 pub(crate) struct Shared {
     pub(crate) context: SessionContext,
     pub(crate) root: StoreRoot,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
+    /// With stored tables only.
+    pub(crate) relations: Option<Arc<StoredRelations>>,
+    /// The names that SET search_path gave, first the one whose schema is the default if it is there.
+    pub(crate) search_path: Mutex<Vec<String>>,
+    pub(crate) notices: Option<Arc<dyn Notices>>,
     pub(crate) stores: Arc<dyn ObjectStores>,
     pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
@@ -57,7 +66,18 @@ pub struct MlSessionBuilder {
     store: String,
     stores: Option<Arc<dyn ObjectStores>>,
     progress: Option<Arc<dyn TrainingProgress>>,
+    notices: Option<Arc<dyn Notices>>,
     owner: String,
+    tables: TablesOf,
+}
+
+/// Whose the tables are that CREATE TABLE makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TablesOf {
+    /// They are in memory and end with the context.
+    Context,
+    /// They lie in the store.
+    Store,
 }
 
 impl MlSessionBuilder {
@@ -86,6 +106,20 @@ impl MlSessionBuilder {
         self
     }
 
+    /// Who is told what is worth knowing of a statement that has succeeded, such as clauses that have no effect here.
+    pub fn with_notices(mut self, notices: Arc<dyn Notices>) -> Self {
+        self.notices = Some(notices);
+        self
+    }
+
+    /// Lets tables, views, external tables and schemas that statements create outlive the session: they are kept in the
+    /// model store, rows as Parquet, and every session over the store sees them. Tables that the program registers with the
+    /// context stay its own and come first. Without this, `CREATE TABLE` makes DataFusion's tables in memory.
+    pub fn with_stored_tables(mut self) -> Self {
+        self.tables = TablesOf::Store;
+        self
+    }
+
     /// The name that SHOW MODEL gives as the owner of models made in this session.
     pub fn with_owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = owner.into();
@@ -95,7 +129,7 @@ impl MlSessionBuilder {
     /// The session. Registers the `ml` options with the context. Fails if the store cannot be opened or its catalog
     /// cannot be read.
     pub async fn build(self) -> Result<MlSession> {
-        let Self { context, algorithms, store, stores, progress, owner } = self;
+        let Self { context, algorithms, store, stores, progress, notices, owner, tables } = self;
         {
             let state = context.state_ref();
             let mut state = state.write();
@@ -109,11 +143,40 @@ impl MlSessionBuilder {
         predict_once::install(&context);
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
         let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
-        let catalog = Catalog::new(root.clone());
+        let catalog = Arc::new(Catalog::new(root.clone()));
         catalog.refresh().await?;
         let trainings = Trainings::default();
-        let shared = Shared { context, root, catalog, stores, algorithms, progress, owner, trainings };
-        Ok(MlSession { shared: Arc::new(shared) })
+        let catalog_name = context.copied_config().options().catalog.default_catalog.clone();
+        let inner = match tables {
+            TablesOf::Context => None,
+            TablesOf::Store => Some(context.catalog(&catalog_name).ok_or_else(|| {
+                plan_datafusion_err!("stored tables need the context's default catalog, and there is no {catalog_name}")
+            })?),
+        };
+        let shared = Arc::new_cyclic(|session| {
+            let relations = inner.map(|inner| {
+                root.register(&context.runtime_env());
+                Arc::new(StoredRelations::new(Arc::clone(&catalog), root.clone(), inner, Weak::clone(session)))
+            });
+            let search_path = Mutex::default();
+            Shared {
+                context,
+                root,
+                catalog,
+                relations,
+                search_path,
+                notices,
+                stores,
+                algorithms,
+                progress,
+                owner,
+                trainings,
+            }
+        });
+        if let Some(relations) = &shared.relations {
+            shared.context.register_catalog(catalog_name, Arc::new(StoredCatalog::new(Arc::clone(relations))));
+        }
+        Ok(MlSession { shared })
     }
 }
 
@@ -126,6 +189,8 @@ impl MlSession {
             store: "ml".to_owned(),
             stores: None,
             progress: None,
+            notices: None,
+            tables: TablesOf::Context,
             owner: "admin".to_owned(),
         }
     }
@@ -153,7 +218,11 @@ impl MlSession {
 
     /// The dialect that the context's option `datafusion.sql_parser.dialect` names; for `redshift` ours.
     pub fn dialect(&self) -> Result<Box<dyn SqlDialect>> {
-        let name = self.context().state_ref().read().config_options().sql_parser.dialect;
+        Self::dialect_of(&self.context().state())
+    }
+
+    pub(crate) fn dialect_of(state: &SessionState) -> Result<Box<dyn SqlDialect>> {
+        let name = state.config_options().sql_parser.dialect;
         if name == Dialect::Redshift {
             return Ok(Box::new(RedshiftDialect));
         }
@@ -193,11 +262,40 @@ impl MlSession {
 
     /// Plans a statement whose models have been resolved, in the session's dialect.
     pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
-        let state = self.context().state();
+        Self::plan_in(self.context().state(), statement).await
+    }
+
+    /// Plans a statement whose models have been resolved, in the dialect of `state`.
+    pub(crate) async fn plan_in(state: SessionState, statement: DFStatement) -> Result<LogicalPlan> {
         if state.config_options().sql_parser.dialect == Dialect::Redshift {
             return datafusion_ml_redshift::plan(&planning_state(state)?, statement).await;
         }
         state.statement_to_plan(statement).await
+    }
+
+    /// The context's state, but in this dialect and with that default schema.
+    pub(crate) fn state_of(&self, dialect: &str, default_schema: &str) -> Result<SessionState> {
+        let mut state = self.context().state();
+        let options = state.config_mut().options_mut();
+        options.sql_parser.dialect = dialect.parse()?;
+        default_schema.clone_into(&mut options.catalog.default_schema);
+        Ok(state)
+    }
+
+    /// An expression that refers to no columns, in the session's dialect.
+    pub(crate) fn expression(&self, text: &str) -> Result<Expr> {
+        let mut state = self.context().state();
+        if state.config_options().sql_parser.dialect == Dialect::Redshift {
+            state = planning_state(state)?;
+        }
+        state.create_logical_expr(text, &DFSchema::empty())
+    }
+
+    /// Says what is worth knowing of a statement that succeeds.
+    pub(crate) fn notice(&self, text: &str) {
+        if let Some(notices) = &self.shared.notices {
+            notices.notice(text);
+        }
     }
 
     /// The schema of names that do not say theirs.

@@ -1,20 +1,27 @@
 //! The model store: immutable artifacts, named by the digest of their bytes, under the root of any object store.
 
+mod files;
+
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion_ml_core::{Error, TrainingLog};
+use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub(crate) use self::files::{SourceFile, SourceFiles};
 use crate::background::Lease;
+use crate::catalog::RelationName;
 use crate::error::{external, invalid, storage};
 
 /// Opens object stores by URL. The session's default is [`RegisteredStores`]; a host that can build stores itself
@@ -24,19 +31,25 @@ pub trait ObjectStores: Debug + Send + Sync {
     /// The store that holds `url`. With `kms_key_id` every object written must be encrypted by the server under that
     /// key (SSE-KMS); an implementation that cannot do so fails.
     async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>>;
+
+    /// The store that holds `url`, in that region, for an implementation that knows regions.
+    async fn open_in(&self, url: &Url, region: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
+        let _ = region;
+        self.open(url, None).await
+    }
 }
 
-/// The stores registered with DataFusion's runtime, and one in memory for `memory:` URLs.
+/// The stores registered with DataFusion's runtime. For `memory:` URLs one in memory is registered when it is first asked for,
+/// unless the program has registered its own.
 #[derive(Debug)]
 pub struct RegisteredStores {
     runtime: Arc<RuntimeEnv>,
-    memory: Arc<InMemory>,
 }
 
 impl RegisteredStores {
     /// The stores of `runtime`.
     pub fn new(runtime: Arc<RuntimeEnv>) -> Self {
-        Self { runtime, memory: Arc::default() }
+        Self { runtime }
     }
 }
 
@@ -46,8 +59,8 @@ impl ObjectStores for RegisteredStores {
         if kms_key_id.is_some() {
             return Err(kms_refused(url));
         }
-        if url.scheme() == "memory" {
-            return Ok(Arc::clone(&self.memory) as Arc<dyn ObjectStore>);
+        if url.scheme() == "memory" && self.runtime.object_store_registry.get_store(url).is_err() {
+            self.runtime.register_object_store(url, Arc::new(InMemory::new()));
         }
         self.runtime.object_store_registry.get_store(url).map_err(|e| {
             storage(format!("there is no object store for {url}: {e}; register one with the session's runtime"))
@@ -148,6 +161,56 @@ impl StoreRoot {
         self.path(&["training", &format!("{training}.json")])
     }
 
+    /// Lets the runtime read and write the tables in this folder, if it does not know the store yet.
+    pub(crate) fn register(&self, runtime: &RuntimeEnv) {
+        if runtime.object_store_registry.get_store(&self.url).is_err() {
+            runtime.register_object_store(&self.url, Arc::clone(&self.store));
+        }
+    }
+
+    /// The folder for the files of a table. Its name is for people: files have names of their own, whatever table they
+    /// are of.
+    pub(crate) fn table_folder(&self, name: &RelationName) -> Result<Url> {
+        let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-");
+        self.table_file(&format!("{}/{}/", plain(&name.schema), plain(&name.name)))
+    }
+
+    /// The URL of a file of a table, by its path below the folder `tables`.
+    pub(crate) fn table_file(&self, path: &str) -> Result<Url> {
+        let url = self.url.join(&format!("tables/{path}"));
+        url.map_err(|e| storage(format!("{path} is not a place in {}: {e}", self.url)))
+    }
+
+    /// The files of tables that lie in the store, whether a table has them or not.
+    pub(crate) async fn table_files(&self) -> Result<Vec<StoredFile>> {
+        let folder = self.path(&["tables"]);
+        let found: Vec<_> = match self.store.list(Some(&folder)).try_collect().await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(storage(format!("the tables in {} cannot be listed: {e}", self.url))),
+        };
+        let now = now();
+        let files = found.into_iter().map(|file| {
+            let age = (now - file.last_modified).to_std().unwrap_or_default();
+            Ok(StoredFile { path: self.below_tables(&file.location)?, bytes: file.size, age })
+        });
+        files.collect()
+    }
+
+    /// Deletes a file of a table.
+    pub(crate) async fn delete_table_file(&self, path: &str) -> Result<()> {
+        let parts: Vec<&str> = std::iter::once("tables").chain(path.split('/')).collect();
+        let deleted = self.store.delete(&self.path(&parts)).await;
+        deleted.map_err(|e| storage(format!("{path} cannot be deleted from {}: {e}", self.url)))
+    }
+
+    /// The path below the folder `tables` of a file that lies there.
+    pub(crate) fn below_tables(&self, path: &Path) -> Result<String> {
+        let parts = path.prefix_match(&self.path(&["tables"])).map(|parts| parts.map(|part| part.as_ref().to_owned()));
+        let path = parts.map(|parts| parts.collect::<Vec<_>>().join("/"));
+        path.ok_or_else(|| external(Error::internal("a file of a table was written beside its folder")))
+    }
+
     /// Writes a file that is named by the digest of its bytes.
     async fn put_immutable(&self, folder: &str, extension: &str, bytes: Vec<u8>) -> Result<String> {
         let digest = hex(&Sha256::digest(&bytes));
@@ -177,7 +240,20 @@ impl StoreRoot {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// A file of a table, by its path below the folder `tables`.
+pub(crate) struct StoredFile {
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    pub(crate) age: Duration,
+}
+
+#[expect(clippy::disallowed_methods, reason = "files of statements that may still be running are known by their age")]
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

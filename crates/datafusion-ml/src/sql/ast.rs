@@ -8,6 +8,7 @@ use datafusion_ml_core::Task;
 
 use super::clause::{Clause, ClauseSpans};
 use super::settings::{ExternalSettings, Settings};
+use super::tables::{Copy, CreateTable, Unload};
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,12 @@ pub enum Statement {
     DropModel(DropModel),
     /// `EXPLAIN CREATE MODEL`
     ExplainCreateModel(ExplainCreateModel),
+    /// `CREATE TABLE`
+    CreateTable(Box<CreateTable>),
+    /// `COPY table FROM`
+    Copy(Box<Copy>),
+    /// `UNLOAD`
+    Unload(Box<Unload>),
 }
 
 /// `CREATE MODEL`: trains a model, imports one, or names a remote one.

@@ -9,7 +9,7 @@ use super::ast::{
 use super::settings::{ExternalSettings, Frequency, RequestType, ResponseType, Settings};
 
 /// A string literal.
-struct Literal<'a>(&'a str);
+pub(super) struct Literal<'a>(pub(super) &'a str);
 
 impl Display for Literal<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -18,7 +18,7 @@ impl Display for Literal<'_> {
 }
 
 /// Items with commas between them.
-fn list(items: impl IntoIterator<Item = impl Display>) -> String {
+pub(super) fn list(items: impl IntoIterator<Item = impl Display>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
@@ -31,6 +31,9 @@ impl Display for Statement {
             Self::ShowModel(statement) => statement.fmt(f),
             Self::DropModel(statement) => statement.fmt(f),
             Self::ExplainCreateModel(statement) => statement.fmt(f),
+            Self::CreateTable(statement) => statement.fmt(f),
+            Self::Copy(statement) => statement.fmt(f),
+            Self::Unload(statement) => statement.fmt(f),
         }
     }
 }

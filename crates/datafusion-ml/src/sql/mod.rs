@@ -1,6 +1,6 @@
 //! The language: text becomes a [`Statement`], and every statement prints as canonical SQL.
 //!
-//! [`MlParser`] puts Redshift ML's statements beside DataFusion's own, which it leaves to DataFusion's parser untouched.
+//! [`MlParser`] puts Redshift ML's statements, and Redshift's for tables, beside DataFusion's own, which it leaves to DataFusion's parser untouched.
 //! A statement that it returns is well formed: combinations of clauses that mean nothing are refused with their line and
 //! column. What depends on data, tables, algorithms or the catalog is not looked at here.
 
@@ -13,6 +13,7 @@ mod objective;
 mod parser;
 mod rules;
 mod settings;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -25,4 +26,6 @@ pub(crate) use functions::text_of;
 pub use functions::{calls_with_text, function_names, query_function_names, quote_function_names};
 pub use location::invalid_at;
 pub use parser::MlParser;
+pub(crate) use parser::like_name;
 pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};
+pub use tables::{Compression, Copy, CopyFormat, CopyOptions, CreateTable, Unload, UnloadFormat};

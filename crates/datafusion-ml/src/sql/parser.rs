@@ -1,8 +1,11 @@
 //! The parser: tells our statements from DataFusion's, and is the only room that sees tokens.
 
+mod copy;
 mod create_external_model;
 mod create_model;
+mod create_table;
 mod settings;
+mod unload;
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -20,10 +23,12 @@ use datafusion_ml_redshift::parenthesize_unpivot;
 
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
+pub(crate) use create_table::like_name;
 
 /// A parser of SQL with Redshift ML's statements. Everything else is left to DataFusion's [`DFParser`].
 pub struct MlParser<'a> {
     inner: DFParser<'a>,
+    dialect: &'a dyn Dialect,
     failed: bool,
 }
 
@@ -40,7 +45,7 @@ impl<'a> MlParser<'a> {
             tokens = parenthesize_unpivot(tokens);
         }
         let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);
-        Ok(Self { inner: builder.build()?, failed: false })
+        Ok(Self { inner: builder.build()?, dialect, failed: false })
     }
 
     /// All statements of `sql`, which semicolons separate.
@@ -107,6 +112,15 @@ impl<'a> MlParser<'a> {
                 true => ShowModel::All,
                 false => ShowModel::Named(self.name("a model name")?),
             }));
+        }
+        if let Some(statement) = self.create_table()? {
+            return Ok(Statement::CreateTable(Box::new(statement)));
+        }
+        if let Some(statement) = self.copy()? {
+            return Ok(Statement::Copy(Box::new(statement)));
+        }
+        if let Some(statement) = self.unload()? {
+            return Ok(Statement::Unload(Box::new(statement)));
         }
         if let Some(statement) = self.explain_create_model()? {
             return Ok(Statement::ExplainCreateModel(statement));

@@ -9,7 +9,6 @@ use super::super::{MlParser, Statement};
 fn other_statements_are_those_of_datafusion() {
     for sql in [
         "SELECT model FROM model",
-        "CREATE TABLE model(a INT)",
         "CREATE EXTERNAL TABLE model STORED AS PARQUET LOCATION 'x'",
         "CREATE OR REPLACE VIEW model AS SELECT 1",
         "DROP TABLE model",

@@ -1,5 +1,6 @@
 //! Functions are found wherever a statement calls them.
 
+use datafusion::sql::parser::DFParser;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use super::super::{MlParser, Statement, calls_with_text, function_names, query_function_names, quote_function_names};
@@ -10,7 +11,7 @@ fn statement(sql: &str) -> Statement {
 }
 
 fn check(sql: &str, expect: &[&str]) {
-    let Statement::DataFusion(statement) = statement(sql) else { panic!("{sql}") };
+    let statement = DFParser::parse_sql(sql).unwrap().remove(0).unwrap();
     assert_eq!(function_names(&statement).into_iter().collect::<Vec<_>>(), expect, "{sql}");
 }
 

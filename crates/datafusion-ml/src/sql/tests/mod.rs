@@ -6,6 +6,7 @@ mod functions;
 mod leniency;
 mod properties;
 mod refusals;
+mod tables;
 
 use ::datafusion::sql::sqlparser::dialect::GenericDialect;
 

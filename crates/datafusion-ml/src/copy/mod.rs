@@ -1,0 +1,157 @@
+//! `COPY table FROM 'files'`: files become rows of a table.
+//!
+//! Text is read as it streams in: `delimited` and `json` split it into records of texts with the line each begins at,
+//! `convert` makes columns of them and says of each value that is wrong where it stands. The rows then go the way of
+//! INSERT, so a table takes all of them or none.
+
+mod convert;
+mod dates;
+mod delimited;
+mod json;
+mod load;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::{Column, TableReference};
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::Result;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::prelude::DataFrame;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::Ident;
+use parking_lot::Mutex;
+
+use self::convert::Target;
+use self::load::{Loading, Rejections};
+use crate::catalog::{RelationName, TableEntry};
+use crate::error::invalid;
+use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count};
+use crate::relations::{StoredTable, folded};
+use crate::session::MlSession;
+use crate::sql::{Copy, CopyFormat};
+use crate::store::{SourceFile, SourceFiles};
+
+/// Loads the files, and answers how many rows there were and how many were left out.
+pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<DataFrame> {
+    let name = model_name(session, &statement.table)?;
+    let table = target_table(session, &name).await?;
+    let entry = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned());
+    let columns = loaded_columns(&name, table.as_ref(), entry.as_ref(), &statement.columns)?;
+    let files = files(session, &statement).await?;
+    let rejections = Arc::new(Mutex::new(Rejections::new(statement.options.max_error)));
+    let source: Arc<dyn TableProvider> = match statement.options.format {
+        CopyFormat::Parquet => parquet(session, &name, &files, columns.len()).await?,
+        CopyFormat::Text { .. } | CopyFormat::Json => {
+            let schema = table.schema();
+            let targets = columns.iter().map(|position| {
+                let max_bytes = entry.as_ref().and_then(|entry| entry.columns[*position].max_bytes);
+                Target::new(schema.field(*position), max_bytes)
+            });
+            let targets = targets.collect::<Result<Vec<_>>>()?;
+            let loading = Loading::new(name.clone(), files, targets, statement.options, Arc::clone(&rejections));
+            StreamingTable::try_new(loading.schema_of_rows(), vec![Arc::new(loading)]).map(Arc::new)?
+        }
+    };
+    let loaded = run_count(session, plan(&name, table, source, &columns)?).await?;
+    notice_ignored(session, &statement.ignored);
+    let rejections = rejections.lock();
+    rejections.examples().iter().for_each(|example| session.notice(example));
+    let count = |number: u64| Arc::new(UInt64Array::from(vec![number])) as ArrayRef;
+    let row = [("rows_loaded", count(loaded)), ("rows_rejected", count(rejections.count()))];
+    answer(session, RecordBatch::try_from_iter(row)?)
+}
+
+async fn target_table(session: &MlSession, name: &RelationName) -> Result<Arc<dyn TableProvider>> {
+    let reference = TableReference::partial(name.schema.as_str(), name.name.as_str());
+    let catalog = session.shared.catalog.refresh().await?;
+    if !session.context().table_exist(reference.clone())? {
+        return Err(no_such_relation(&catalog, name));
+    }
+    session.context().table_provider(reference).await
+}
+
+/// The positions in the table of the columns that the files have, in the files' order.
+fn loaded_columns(
+    name: &RelationName,
+    table: &dyn TableProvider,
+    entry: Option<&TableEntry>,
+    listed: &[Ident],
+) -> Result<Vec<usize>> {
+    let schema = table.schema();
+    let is_numbered = |position: usize| entry.is_some_and(|entry| entry.columns[position].identity.is_some());
+    if listed.is_empty() {
+        return Ok((0..schema.fields().len()).filter(|position| !is_numbered(*position)).collect());
+    }
+    let mut positions = Vec::with_capacity(listed.len());
+    for ident in listed {
+        let column = folded(ident);
+        let position = schema.index_of(&column).map_err(|_| {
+            let columns = schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+            invalid(format!("table {name} has no column {column}; it has {}", columns.join(", ")))
+        })?;
+        if positions.contains(&position) {
+            return Err(invalid(format!("column {column} is named twice; name it once")));
+        }
+        positions.push(position);
+    }
+    Ok(positions)
+}
+
+async fn files(session: &MlSession, statement: &Copy) -> Result<Vec<SourceFile>> {
+    let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
+    let url = ListingTableUrl::parse(&statement.location)?;
+    let found = SourceFiles::open(url, statement.options.region.as_deref(), &runtime, stores).await?.list().await?;
+    match found.is_empty() {
+        true => Err(invalid(format!("there are no files at {}; check the place", statement.location))),
+        false => Ok(found),
+    }
+}
+
+async fn parquet(
+    session: &MlSession,
+    name: &RelationName,
+    files: &[SourceFile],
+    columns: usize,
+) -> Result<Arc<dyn TableProvider>> {
+    let urls = files.iter().map(SourceFile::url).collect::<Result<Vec<_>>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
+    let table = ListingTable::try_new(config.infer_schema(&session.context().state()).await?)?;
+    let found = table.schema().fields().len();
+    match found == columns {
+        true => Ok(Arc::new(table)),
+        false => Err(invalid(format!(
+            "the files have {found} columns, and {columns} of table {name} are to be loaded; name those that the files \
+             have: COPY {name} (column, ...) FROM ..."
+        ))),
+    }
+}
+
+/// A plan that inserts what `source` has into the table: column by column, and the default where the files have none.
+fn plan(
+    name: &RelationName,
+    table: Arc<dyn TableProvider>,
+    source: Arc<dyn TableProvider>,
+    columns: &[usize],
+) -> Result<LogicalPlan> {
+    let rows = LogicalPlanBuilder::scan("copy", provider_as_source(source), None)?.build()?;
+    let found: Vec<Column> = rows.schema().columns();
+    let schema = table.schema();
+    let values = schema.fields().iter().enumerate().map(|(position, field)| {
+        let value = match columns.iter().position(|column| *column == position) {
+            Some(file_position) => Expr::Column(found[file_position].clone()),
+            None => table.get_column_default(field.name()).cloned().unwrap_or_else(|| lit(ScalarValue::Null)),
+        };
+        Ok(value.cast_to(field.data_type(), rows.schema())?.alias(field.name()))
+    });
+    let values = values.collect::<Result<Vec<Expr>>>()?;
+    let rows = LogicalPlanBuilder::from(rows).project(values)?.build()?;
+    let reference = TableReference::partial(name.schema.as_str(), name.name.as_str());
+    LogicalPlanBuilder::insert_into(rows, reference, provider_as_source(table), InsertOp::Append)?.build()
+}

@@ -1,0 +1,178 @@
+//! `DROP TABLE`, `DROP VIEW` and `DROP SCHEMA`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::DataFrame;
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement as SqlStatement};
+use datafusion_ml_core::options::nearest;
+
+use super::{model_name, no_rows};
+use crate::catalog::{Action, CatalogState, ModelKey, RelationEntry, RelationKind, RelationName};
+use crate::error::invalid;
+use crate::relations::StoredRelations;
+use crate::resolve::deregister;
+use crate::session::MlSession;
+
+/// What becomes of what depends on the dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dependents {
+    Hinder,
+    Go,
+}
+
+/// Drops relations or schemas; `None`, and nothing done, if the statement drops something else.
+pub(super) async fn execute(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    statement: &SqlStatement,
+) -> Result<Option<DataFrame>> {
+    let SqlStatement::Drop { object_type, if_exists, names, cascade, .. } = statement else { return Ok(None) };
+    let dependents = if *cascade { Dependents::Go } else { Dependents::Hinder };
+    match object_type {
+        ObjectType::Table | ObjectType::View => {
+            drop_relations(session, relations, names, *object_type, *if_exists, dependents).await?;
+        }
+        ObjectType::Schema => {
+            for name in names {
+                drop_schema(session, relations, name, *if_exists, dependents).await?;
+            }
+        }
+        _ => return Ok(None),
+    }
+    no_rows(session).map(Some)
+}
+
+/// All of them, or none.
+async fn drop_relations(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    names: &[ObjectName],
+    object_type: ObjectType,
+    if_exists: bool,
+    dependents: Dependents,
+) -> Result<()> {
+    let names: Vec<RelationName> = names.iter().map(|name| model_name(session, name)).collect::<Result<_>>()?;
+    let (of_context, stored): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| relations.is_of_context(name));
+    let mut notices = Vec::new();
+    let decide = |state: &CatalogState| {
+        notices.clear();
+        let mut dropped = BTreeSet::new();
+        for name in &stored {
+            match state.relation(name) {
+                Some(relation) => {
+                    check_type(relation, object_type)?;
+                    dropped.insert(name.clone());
+                }
+                None if if_exists => {
+                    notices.push(format!("there is no {} {name}, nothing was done", noun(object_type)))
+                }
+                None => return Err(no_such_relation(state, name)),
+            }
+        }
+        let views = views_of(state, &dropped);
+        if let (Dependents::Hinder, Some(view)) = (dependents, views.first()) {
+            return Err(invalid(format!("view {view} reads what would be dropped; add CASCADE to drop the view, too")));
+        }
+        notices.extend(views.iter().map(|view| format!("view {view} is dropped, too")));
+        dropped.extend(views);
+        Ok(dropped.into_iter().map(Action::DropRelation).collect())
+    };
+    relations.catalog.commit(decide).await?;
+    for name in of_context {
+        if let Some(schema) = relations.context_schema(&name.schema) {
+            schema.deregister_table(&name.name)?;
+        }
+    }
+    notices.iter().for_each(|text| session.notice(text));
+    Ok(())
+}
+
+fn noun(object_type: ObjectType) -> &'static str {
+    if object_type == ObjectType::View { "view" } else { "table" }
+}
+
+fn check_type(relation: &RelationEntry, object_type: ObjectType) -> Result<()> {
+    let is_view = matches!(relation.kind, RelationKind::View(_));
+    match is_view == (object_type == ObjectType::View) {
+        true => Ok(()),
+        false => {
+            let (name, is, write) = (&relation.name, relation.noun(), if is_view { "VIEW" } else { "TABLE" });
+            Err(invalid(format!("{name} is a {is}; write DROP {write} {name}")))
+        }
+    }
+}
+
+/// The views that read one of these, themselves or through other views.
+fn views_of(state: &CatalogState, dropped: &BTreeSet<RelationName>) -> Vec<RelationName> {
+    let mut found: Vec<RelationName> = Vec::new();
+    loop {
+        let is_gone = |name: &RelationName| dropped.contains(name) || found.contains(name);
+        let next = state.relations().find(|relation| match &relation.kind {
+            RelationKind::View(view) => !is_gone(&relation.name) && view.reads.iter().any(is_gone),
+            _ => false,
+        });
+        match next {
+            Some(view) => found.push(view.name.clone()),
+            None => return found,
+        }
+    }
+}
+
+/// The error for a name that no relation has.
+pub(crate) fn no_such_relation(state: &CatalogState, name: &RelationName) -> DataFusionError {
+    let names = state.relations().map(|relation| relation.name.name.as_str()).collect::<BTreeSet<_>>();
+    let hint = match nearest(&name.name, names) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "SHOW TABLES lists what there is".to_owned(),
+    };
+    invalid(format!("there is no table {name}; {hint}"))
+}
+
+async fn drop_schema(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    name: &ObjectName,
+    if_exists: bool,
+    dependents: Dependents,
+) -> Result<()> {
+    let name = model_name(session, name)?.name;
+    if name == "public" {
+        return Err(invalid("schema public stays; drop what lies in it"));
+    }
+    let (mut is_there, mut models, mut views) = (false, Vec::<ModelKey>::new(), Vec::new());
+    let decide = |state: &CatalogState| {
+        is_there = relations.has_schema(state, &name);
+        if !is_there && !if_exists {
+            return Err(invalid(format!("there is no schema {name}; SHOW TABLES lists those in which something lies")));
+        }
+        let inside: BTreeSet<RelationName> =
+            state.relations().map(|relation| &relation.name).filter(|r| r.schema == name).cloned().collect();
+        models = state.models().map(|model| model.key()).filter(|key| key.name.schema == name).cloned().collect();
+        let in_training = state.trainings().map(|training| &training.name).filter(|m| m.schema == name);
+        let models_inside: BTreeSet<_> = models.iter().map(|key| &key.name).chain(in_training).cloned().collect();
+        views = views_of(state, &inside);
+        let first = inside.iter().chain(&models_inside).chain(&views).next();
+        if let (Dependents::Hinder, Some(first)) = (dependents, first) {
+            return Err(invalid(format!(
+                "{first} lies in schema {name} or depends on it; add CASCADE to drop all of that, too"
+            )));
+        }
+        let mut actions = vec![Action::DropSchema(name.clone())];
+        actions.extend(inside.into_iter().chain(views.iter().cloned()).map(Action::DropRelation));
+        actions.extend(models_inside.into_iter().map(Action::DropModel));
+        Ok(if is_there { actions } else { Vec::new() })
+    };
+    let state = relations.catalog.commit(decide).await?;
+    session.shared.trainings.cancel_unwanted(&state);
+    models.iter().for_each(|model| deregister(session, model));
+    views.iter().for_each(|view| session.notice(&format!("view {view} is dropped, too")));
+    match is_there {
+        true => relations.forget_schema(&name),
+        false => {
+            session.notice(&format!("there is no schema {name}, nothing was done"));
+            Ok(())
+        }
+    }
+}

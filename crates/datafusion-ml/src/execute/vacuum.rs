@@ -1,0 +1,31 @@
+//! `VACUUM`: the files of tables that no table has any more are deleted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use datafusion::error::Result;
+use datafusion::prelude::DataFrame;
+
+use super::answer;
+use crate::relations::StoredRelations;
+use crate::session::MlSession;
+
+/// Deletes what no table names and what nobody can be writing or reading: nothing younger than `ml.vacuum_keep_seconds`.
+pub(super) async fn execute(session: &MlSession, relations: &Arc<StoredRelations>) -> Result<DataFrame> {
+    // Listed first: a file that is committed later is known to the state that is read now.
+    let files = relations.root.table_files().await?;
+    let state = relations.catalog.refresh().await?;
+    let tables = state.relations().filter_map(|relation| relation.table());
+    let live: BTreeSet<&str> = tables.flat_map(|table| &table.files).map(|file| file.path.as_str()).collect();
+    let keep = Duration::from_secs(session.options().vacuum_keep_seconds);
+    let (mut deleted, mut bytes) = (0, 0);
+    for file in files.iter().filter(|file| !live.contains(file.path.as_str()) && file.age >= keep) {
+        relations.root.delete_table_file(&file.path).await?;
+        deleted += 1;
+        bytes += file.bytes;
+    }
+    let count = |number: u64| Arc::new(UInt64Array::from(vec![number])) as ArrayRef;
+    answer(session, RecordBatch::try_from_iter([("files_deleted", count(deleted)), ("bytes_deleted", count(bytes))])?)
+}

@@ -1,0 +1,139 @@
+//! Relations that stay: tables, views, external tables and schemas that outlive the session.
+//!
+//! They are entries of the catalog. [`StoredCatalog`] puts them before DataFusion's planner: it wraps the context's own
+//! catalog and answers for what that does not have, so that every statement, plain `ctx.sql` and the information schema see
+//! them. A name is looked up in the newest state of the catalog; a plan keeps the files of the entry that it was made with.
+//!
+//! A table is a list of Parquet files. To change it, [`StoredSink`] writes files through DataFusion's own Parquet sink and
+//! then commits an entry that names them: the table is changed at once or, if anything fails before, not at all. What was
+//! written in vain, and what no entry names any more, lies in the store until VACUUM.
+
+mod encoding;
+mod external;
+mod rows;
+mod schemas;
+mod search;
+mod sink;
+mod table;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::common::plan_datafusion_err;
+use datafusion::error::Result;
+use parking_lot::Mutex;
+
+pub(crate) use self::encoding::{decode_schema, encode_schema};
+pub(crate) use self::external::{absolute_locations, statement_of};
+pub(crate) use self::schemas::StoredCatalog;
+pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
+pub(crate) use self::sink::{Change, StoredSink, exists};
+pub(crate) use self::table::{StoredTable, write_plan};
+use crate::catalog::{Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
+use crate::session::{MlSession, Shared};
+use crate::store::StoreRoot;
+
+/// The version of an entry, and the table that was made of it.
+type Versioned = (u64, Arc<dyn TableProvider>);
+
+/// The relations of a store, as tables of DataFusion.
+pub(crate) struct StoredRelations {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) root: StoreRoot,
+    /// The catalog of the context in which these are put: temporary tables, and those that the program registers.
+    inner: Arc<dyn CatalogProvider>,
+    /// The temporary tables in schemas that are only in the store.
+    temporary: Mutex<HashMap<String, Arc<MemorySchemaProvider>>>,
+    /// The context that these relations are part of is part of the session.
+    session: Weak<Shared>,
+    /// Of tables and external tables.
+    providers: Mutex<HashMap<RelationName, Versioned>>,
+}
+
+impl std::fmt::Debug for StoredRelations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredRelations").field("root", &self.root.url()).finish_non_exhaustive()
+    }
+}
+
+impl StoredRelations {
+    /// The relations of the catalog that lies under `root`, to be put into the context's catalog `inner`.
+    pub(crate) fn new(
+        catalog: Arc<Catalog>,
+        root: StoreRoot,
+        inner: Arc<dyn CatalogProvider>,
+        session: Weak<Shared>,
+    ) -> Self {
+        Self { catalog, root, inner, temporary: Mutex::default(), session, providers: Mutex::default() }
+    }
+
+    /// The tables of the context in that schema, temporary or of the program; `None` if there is no such schema.
+    pub(crate) fn context_schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if let Some(schema) = self.inner.schema(name) {
+            return Some(schema);
+        }
+        let is_there = self.catalog.cached().has_schema(name);
+        is_there.then(|| Arc::clone(self.temporary.lock().entry(name.to_owned()).or_default()) as _)
+    }
+
+    /// Forgets the schema of the context, with the temporary tables in it.
+    pub(crate) fn forget_schema(&self, name: &str) -> Result<()> {
+        self.temporary.lock().remove(name);
+        match self.inner.schema(name) {
+            Some(_) => self.inner.deregister_schema(name, true).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the name is that of a table of the context, temporary or of the program: it comes before one of the store.
+    pub(crate) fn is_of_context(&self, name: &RelationName) -> bool {
+        self.context_schema(&name.schema).is_some_and(|schema| schema.table_exist(&name.name))
+    }
+
+    /// Whether there is a schema of that name.
+    pub(crate) fn has_schema(&self, state: &CatalogState, name: &str) -> bool {
+        self.inner.schema(name).is_some() || state.has_schema(name)
+    }
+
+    /// The relation of that name in the newest state of the catalog.
+    pub(crate) async fn find(self: &Arc<Self>, name: &RelationName) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.catalog.refresh().await?.relation(name) {
+            Some(entry) => self.provider(entry).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The relation as a table of DataFusion.
+    pub(crate) async fn provider(self: &Arc<Self>, entry: &Arc<RelationEntry>) -> Result<Arc<dyn TableProvider>> {
+        if let Some((version, provider)) = self.providers.lock().get(&entry.name)
+            && *version == entry.version
+        {
+            return Ok(Arc::clone(provider));
+        }
+        let provider: Arc<dyn TableProvider> = match &entry.kind {
+            RelationKind::Table(_) => Arc::new(StoredTable::new(self, entry)?),
+            RelationKind::External(statement) => external::provider(&self.session()?, &entry.name, statement).await?,
+            // What it reads may change while it does not. Boxed: a view may read views.
+            RelationKind::View(view) => {
+                return Box::pin(view::provider(&self.session()?, &entry.name, view)).await;
+            }
+        };
+        self.providers.lock().insert(entry.name.clone(), (entry.version, Arc::clone(&provider)));
+        Ok(provider)
+    }
+
+    /// Fails if an external table cannot be read.
+    pub(crate) async fn check(&self, entry: &RelationEntry) -> Result<()> {
+        match &entry.kind {
+            RelationKind::External(text) => external::provider(&self.session()?, &entry.name, text).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Result<MlSession> {
+        let shared = self.session.upgrade();
+        shared.map(|shared| MlSession { shared }).ok_or_else(|| plan_datafusion_err!("the session has ended"))
+    }
+}

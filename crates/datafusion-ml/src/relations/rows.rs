@@ -1,0 +1,106 @@
+//! What the columns of a table ask of the rows that come in: numbers where it numbers rows, no NULL where it takes none,
+//! texts no longer than it allows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::error::{DataFusionError, Result};
+use datafusion_ml_core::Error;
+
+use crate::catalog::{ColumnEntry, Identity, RelationName};
+use crate::error::{external, invalid};
+
+/// Makes rows that come in into rows of the table.
+#[derive(Debug)]
+pub(super) struct RowGate {
+    table: RelationName,
+    schema: SchemaRef,
+    columns: Vec<ColumnEntry>,
+}
+
+impl RowGate {
+    /// The gate of a table.
+    pub(super) fn new(table: RelationName, schema: SchemaRef, columns: Vec<ColumnEntry>) -> Self {
+        Self { table, schema, columns }
+    }
+
+    /// The columns, their numbers counted on by the rows that have come in.
+    pub(super) fn into_columns(self) -> Vec<ColumnEntry> {
+        self.columns
+    }
+
+    /// The rows as the table has them.
+    pub(super) fn admit(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut arrays = batch.columns().to_vec();
+        for (position, column) in self.columns.iter_mut().enumerate() {
+            let (array, field) = (&mut arrays[position], self.schema.field(position));
+            if array.data_type() != field.data_type() {
+                *array = cast(array, field.data_type())?;
+            }
+            if let Some(identity) = &mut column.identity {
+                *array = number(&self.table, &column.name, identity, array)?;
+            }
+            if !field.is_nullable() && array.logical_null_count() > 0 {
+                return Err(data(format!(
+                    "column {} of table {} takes no NULL (NOT NULL), and a row has none there; give it a value",
+                    column.name, self.table
+                )));
+            }
+            if let Some(max_bytes) = column.max_bytes {
+                check_length(&self.table, column, max_bytes, array)?;
+            }
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
+    }
+}
+
+/// The numbers of rows that bring none.
+fn number(table: &RelationName, column: &str, identity: &mut Identity, given: &ArrayRef) -> Result<ArrayRef> {
+    if given.logical_null_count() < given.len() && !identity.by_default {
+        return Err(invalid(format!(
+            "column {column} of table {table} is numbered (IDENTITY) and takes no values; leave it out: INSERT INTO \
+             {table} (the other columns) ..."
+        )));
+    }
+    let data_type = given.data_type().clone();
+    let nulls = given.logical_nulls();
+    let brought = cast(given, &DataType::Int64)?;
+    let brought = brought.as_primitive::<datafusion::arrow::datatypes::Int64Type>();
+    let mut numbers = Vec::with_capacity(given.len());
+    for row in 0..given.len() {
+        if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+            numbers.push(brought.value(row));
+            continue;
+        }
+        numbers.push(identity.next);
+        let next = identity.next.checked_add(identity.step);
+        identity.next = next.ok_or_else(|| data(format!("column {column} of table {table} has no numbers left")))?;
+    }
+    cast(&Int64Array::from(numbers), &data_type).map_err(Into::into)
+}
+
+fn check_length(table: &RelationName, column: &ColumnEntry, max_bytes: u64, array: &ArrayRef) -> Result<()> {
+    let too_long = |text: Option<&str>| text.filter(|text| text.len() as u64 > max_bytes).map(str::to_owned);
+    let found = match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().iter().find_map(too_long),
+        DataType::LargeUtf8 => array.as_string::<i64>().iter().find_map(too_long),
+        DataType::Utf8View => array.as_string_view().iter().find_map(too_long),
+        _ => None,
+    };
+    match found {
+        None => Ok(()),
+        Some(text) => Err(data(format!(
+            "'{}' has {} bytes, too many for column {} of table {table}, a {}; shorten it, or make the column wider",
+            text.chars().take(40).collect::<String>(),
+            text.len(),
+            column.name,
+            column.data_type
+        ))),
+    }
+}
+
+fn data(message: String) -> DataFusionError {
+    external(Error::data(message))
+}

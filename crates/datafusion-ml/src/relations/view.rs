@@ -1,0 +1,50 @@
+//! A view as a table of DataFusion: its text, planned when a statement reads it.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::Column;
+use datafusion::datasource::ViewTable;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+
+use crate::catalog::{RelationName, ViewEntry};
+use crate::error::{find_error, invalid};
+use crate::resolve::resolve;
+use crate::session::MlSession;
+use crate::sql::{MlParser, Statement};
+
+/// What a person reads of an error.
+fn reason(error: &DataFusionError) -> String {
+    find_error(error).map_or_else(|| error.strip_backtrace(), |error| error.message().to_owned())
+}
+
+/// The view as a table. Fails if what it reads is not there any more.
+pub(super) async fn provider(
+    session: &MlSession,
+    name: &RelationName,
+    view: &ViewEntry,
+) -> Result<Arc<dyn TableProvider>> {
+    let cannot = |reason: &dyn std::fmt::Display| {
+        invalid(format!("view {name} cannot be read: {reason}; create what it reads, or CREATE OR REPLACE VIEW {name}"))
+    };
+    let state = session.state_of(&view.dialect, &view.default_schema)?;
+    // In one statement, for a dialect cannot be held while something is waited for.
+    let mut statements = MlParser::parse_sql(&view.query, MlSession::dialect_of(&state)?.as_ref())?;
+    let Some(Statement::DataFusion(mut statement)) = statements.pop_front() else {
+        return Err(cannot(&"its text is not a query"));
+    };
+    resolve(session, &mut statement).await.map_err(|e| cannot(&reason(&e)))?;
+    // The functions of models have come into the context just now.
+    let state = session.state_of(&view.dialect, &view.default_schema)?;
+    let plan = MlSession::plan_in(state, *statement).await.map_err(|e| cannot(&reason(&e)))?;
+    let plan = match view.columns.as_slice() {
+        [] => plan,
+        names => {
+            let columns: Vec<Column> = plan.schema().columns();
+            let renamed = columns.into_iter().zip(names).map(|(column, name)| Expr::Column(column).alias(name));
+            LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?
+        }
+    };
+    Ok(Arc::new(ViewTable::new(plan, Some(view.query.clone()))))
+}

@@ -1,0 +1,40 @@
+//! Statements about tables: what is read, and that it prints as text that says the same.
+
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion_ml_redshift::RedshiftDialect;
+
+use super::super::{MlParser, Statement};
+
+fn parse(sql: &str, dialect: &dyn Dialect) -> Statement {
+    MlParser::parse_sql(sql, dialect).unwrap_or_else(|e| panic!("{sql}: {e}")).remove(0).unwrap()
+}
+
+#[test]
+fn statements_print_as_text_that_says_the_same() {
+    for (sql, expected) in [
+        (
+            r"copy T from 's3://b/p' iam_role default gzip delimiter ',' region 'us-east-1'",
+            r"COPY T FROM 's3://b/p' IAM_ROLE default REGION 'us-east-1' DELIMITER ',' GZIP NULL '\N'",
+        ),
+        (
+            r"COPY s.t (a, B) FROM 'x' csv delimiter as '\t' quote '''' MAXERROR AS 9 NULL AS '' ACCEPTINVCHARS '^'",
+            r"COPY s.t (a, B) FROM 'x' CSV DELIMITER '\t' QUOTE '''' MAXERROR 9 NULL '' ACCEPTINVCHARS '^'",
+        ),
+        (r"COPY t FROM 'x' FORMAT AS JSON AS 'auto'", r"COPY t FROM 'x' JSON 'auto' NULL '\N'"),
+        (
+            r"UNLOAD ('SELECT ''a'' FROM t') TO 'p' FORMAT PARQUET PARTITION BY (a) ALLOWOVERWRITE",
+            r"UNLOAD ('SELECT ''a'' FROM t') TO 'p' PARQUET PARTITION BY (a) ALLOWOVERWRITE",
+        ),
+        (
+            r"CREATE TABLE t (id INT IDENTITY(1, -1) ENCODE az64 NOT NULL) DISTKEY (id)",
+            r"CREATE TABLE t (id INT IDENTITY(1, -1) NOT NULL)",
+        ),
+        (r"CREATE TEMP TABLE t SORTKEY (a) AS SELECT 1 AS a", r"CREATE TEMPORARY TABLE t AS SELECT 1 AS a"),
+    ] {
+        for dialect in [&GenericDialect {} as &dyn Dialect, &RedshiftDialect] {
+            let printed = parse(sql, dialect).to_string();
+            assert_eq!(printed, expected);
+            assert_eq!(parse(&printed, dialect).to_string(), expected);
+        }
+    }
+}

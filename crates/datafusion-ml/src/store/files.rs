@@ -1,0 +1,134 @@
+//! Files that COPY reads and UNLOAD writes, wherever they lie.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use super::ObjectStores;
+use crate::error::storage;
+
+/// A file, a folder, a pattern or the beginning of names, and the store it is in.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFiles {
+    url: ListingTableUrl,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl SourceFiles {
+    /// The files at `url`. Its store is the one that is registered with the runtime, or else is opened in `region`.
+    pub(crate) async fn open(
+        url: ListingTableUrl,
+        region: Option<&str>,
+        runtime: &RuntimeEnv,
+        stores: &dyn ObjectStores,
+    ) -> Result<Self> {
+        let registered = runtime.object_store_registry.get_store(url.get_url());
+        let store = match registered {
+            Ok(store) => store,
+            Err(_) => {
+                let store = stores.open_in(url.get_url(), region).await?;
+                runtime.register_object_store(url.get_url(), Arc::clone(&store));
+                store
+            }
+        };
+        Ok(Self { url, store })
+    }
+
+    /// The files that there are, by name. Empty ones are left out.
+    pub(crate) async fn list(&self) -> Result<Vec<SourceFile>> {
+        let found = match self.url.is_collection() || self.url.get_glob().is_some() {
+            true => self.list_below(self.url.prefix(), |path| self.url.contains(path, false)).await,
+            false => match self.store.head(self.url.prefix()).await {
+                Ok(file) => Ok(vec![file]),
+                Err(object_store::Error::NotFound { .. }) => {
+                    let prefix = self.url.prefix();
+                    let parts: Vec<_> = prefix.parts().collect();
+                    let folder: Path = parts[..parts.len().saturating_sub(1)].iter().cloned().collect();
+                    self.list_below(&folder, |path| path.as_ref().starts_with(prefix.as_ref())).await
+                }
+                Err(e) => Err(e),
+            },
+        };
+        let mut found = found.map_err(|e| self.unreadable(&e))?;
+        found.retain(|file| file.size > 0);
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        let files = found.into_iter().map(|file| SourceFile { path: file.location, files: self.clone() });
+        Ok(files.collect())
+    }
+
+    async fn list_below(
+        &self,
+        folder: &Path,
+        is_wanted: impl Fn(&Path) -> bool,
+    ) -> object_store::Result<Vec<object_store::ObjectMeta>> {
+        let files: Vec<_> = self.store.list(Some(folder)).try_collect().await?;
+        let is_hidden = |path: &Path| path.filename().is_some_and(|name| name.starts_with(['.', '_']));
+        Ok(files.into_iter().filter(|file| is_wanted(&file.location) && !is_hidden(&file.location)).collect())
+    }
+
+    /// Whether there is any.
+    pub(crate) async fn exist(&self) -> Result<bool> {
+        if !self.url.is_collection() {
+            return match self.store.head(self.url.prefix()).await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::NotFound { .. }) => Ok(false),
+                Err(e) => Err(self.unreadable(&e)),
+            };
+        }
+        self.list().await.map(|files| !files.is_empty())
+    }
+
+    fn unreadable(&self, reason: &object_store::Error) -> DataFusionError {
+        storage(format!("{} cannot be read: {reason}", self.url))
+    }
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFile {
+    path: Path,
+    files: SourceFiles,
+}
+
+impl SourceFile {
+    /// The last part of its name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        self.path.filename().unwrap_or_default()
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> Result<ListingTableUrl> {
+        let mut url: Url = self.files.url.get_url().clone();
+        url.set_path(self.path.as_ref());
+        ListingTableUrl::try_new(url, None)
+    }
+
+    /// Its bytes, decompressed. Without `compression` the end of its name says how it is compressed.
+    pub(crate) async fn read(
+        &self,
+        compression: Option<CompressionTypeVariant>,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let compression = compression.unwrap_or_else(|| match self.path.extension() {
+            Some("gz") => CompressionTypeVariant::GZIP,
+            Some("bz2") => CompressionTypeVariant::BZIP2,
+            Some("zst") => CompressionTypeVariant::ZSTD,
+            _ => CompressionTypeVariant::UNCOMPRESSED,
+        });
+        let name = self.path.to_string();
+        let failed = move |e: &dyn std::fmt::Display| storage(format!("{name} cannot be read: {e}"));
+        let object = self.files.store.get(&self.path).await.map_err(|e| failed(&e))?;
+        let bytes = object.into_stream().map_err(DataFusionError::from).boxed();
+        let bytes = FileCompressionType::from(compression).convert_stream(bytes)?;
+        Ok(bytes.map_err(move |e| failed(&e.strip_backtrace())).boxed())
+    }
+}
