@@ -48,7 +48,7 @@ async fn models_of_format_1_predict_as_they_did() {
             "SELECT * FROM ml_trials('rings')",
             "model public.rings was created by an earlier version, which kept no training log",
         ),
-        ("SELECT sex_of_explain(1, 2, 3)", "Invalid function 'sex_of_explain'"),
+        ("SELECT sex_of_explain(1, 2, 3)", "there is no function sex_of_explain"),
     ] {
         assert!(answer(&session, query).await.contains(error), "{query}");
     }

@@ -77,7 +77,7 @@ async fn a_model_named_in_a_text_is_the_newest_of_that_name_whatever_its_functio
     let with_nothing = accuracy.replace("SELECT * FROM banknote", "SELECT 0 AS nothing, class FROM banknote");
     assert_eq!(value(&here, &with_nothing).await, "false");
     let error = answer(&here, BANKNOTE_HITS).await;
-    assert!(error.contains("Invalid function 'predict_class'"), "{error}");
+    assert!(error.contains("there is no function predict_class"), "{error}");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_dropped_model_is_gone_everywhere() {
     try_answer(&here, "DROP MODEL banknote_model").await.unwrap();
     for session in [&here, &there] {
         let error = answer(session, BANKNOTE_HITS).await;
-        assert!(error.contains("Invalid function 'predict_class'"), "{error}");
+        assert!(error.contains("there is no function predict_class"), "{error}");
         assert!(answer(session, "SHOW MODEL banknote_model").await.contains("there is no model public.banknote_model"));
     }
     try_answer(&here, "DROP MODEL IF EXISTS banknote_model").await.unwrap();

@@ -29,6 +29,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", default_value = ".dfml", env = "DFML_STORE")]
     pub(crate) store: String,
 
+    /// How SQL is read: as Redshift does, or in plain DataFusion's words with generic; or postgresql, mysql, duckdb and others
+    #[arg(long, value_name = "NAME", default_value = "redshift", env = "DATAFUSION_SQL_PARSER_DIALECT")]
+    pub(crate) dialect: String,
+
     /// The working directory, in which relative paths of files and of the store are looked for
     #[arg(short = 'p', long, value_name = "FOLDER")]
     pub(crate) data_path: Option<PathBuf>,

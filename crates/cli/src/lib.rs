@@ -4,6 +4,7 @@
 //! printing, the built-in algorithms, and the model store.
 
 mod args;
+mod caret;
 mod commands;
 mod execute;
 mod highlight;
@@ -151,6 +152,7 @@ async fn start(args: &Args) -> Result<Shell> {
 /// Options from `DATAFUSION_*` variables and flags.
 fn config(args: &Args) -> Result<SessionConfig> {
     let mut config = SessionConfig::from_env()?.with_information_schema(true);
+    config.options_mut().set("datafusion.sql_parser.dialect", &args.dialect)?;
     if let Some(rows) = args.batch_size {
         config = config.with_batch_size(rows);
     }

@@ -5,11 +5,16 @@ use std::path::Path;
 use datafusion::error::{DataFusionError, Result};
 use datafusion_ml::sql::MlParser;
 
+use crate::caret::with_excerpt;
 use crate::execute::Shell;
 
 /// Runs every statement of a text. Those before one that does not parse are run.
 pub(crate) async fn run(shell: &Shell, text: &str) -> Result<()> {
     let text = without_shebang(text);
+    run_statements(shell, text).await.map_err(|error| with_excerpt(&error, text))
+}
+
+async fn run_statements(shell: &Shell, text: &str) -> Result<()> {
     let dialect = shell.session.dialect()?;
     let mut parser = MlParser::new(text, dialect.as_ref())?;
     while let Some(statement) = parser.next_statement()? {

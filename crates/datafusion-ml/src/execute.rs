@@ -21,19 +21,21 @@ use datafusion::common::not_impl_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
-use datafusion::sql::parser::Statement as DFStatement;
-use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, Statement as SqlStatement};
+use datafusion::sql::parser::{ResetStatement, Statement as DFStatement};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, Spanned, Statement as SqlStatement};
+use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::invalid;
+use crate::options::MlOptions;
 use crate::relations::{qualify, qualify_node};
 use crate::resolve::{deregister, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{show, show_all, show_training};
-use crate::sql::{DropModel, ShowModel, Statement};
+use crate::sql::{DropModel, ShowModel, Statement, invalid_at};
 
 /// Runs a statement.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
@@ -54,6 +56,16 @@ pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result
 
 /// A statement of DataFusion's, with the models that it calls.
 async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFrame> {
+    if let DFStatement::Reset(ResetStatement::Variable(name)) = &statement
+        && name.to_string().to_lowercase().starts_with("ml.")
+    {
+        // DataFusion resets its own options only.
+        let state = session.context().state_ref();
+        if let Some(options) = state.write().config_mut().options_mut().extensions.get_mut::<MlOptions>() {
+            options.reset(&name.to_string().to_lowercase())?;
+        }
+        return no_rows(session);
+    }
     if lists_functions(&statement) {
         resolve_all(session).await?;
     }
@@ -131,12 +143,13 @@ async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFra
     let batch = match statement {
         ShowModel::All => show_all(&*session.shared.catalog.refresh().await?)?,
         ShowModel::Named(name) => {
+            let place = name.span();
             let name = model_name(session, &name)?;
             let (state, training) = find_training(session, |state| state.training(&name)).await?;
             match (state.model(&name), &training) {
                 (Some(model), training) => show(model.entry()?, training.as_ref())?,
                 (None, Some(training)) => show_training(training)?,
-                (None, None) => return Err(no_such_model(&state, &name)),
+                (None, None) => return Err(no_such_model(&state, &name, place)),
             }
         }
     };
@@ -152,7 +165,7 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
         training = state.training(&name).map(|training| training.id);
         match (&model, training, statement.if_exists) {
             (None, None, true) => Ok(Vec::new()),
-            (None, None, false) => Err(no_such_model(state, &name)),
+            (None, None, false) => Err(no_such_model(state, &name, statement.name.span())),
             _ => Ok(vec![Action::DropModel(name.clone())]),
         }
     };
@@ -202,11 +215,11 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
 }
 
 /// The error for a name that no model has.
-pub(crate) fn no_such_model(state: &CatalogState, name: &ModelName) -> datafusion::error::DataFusionError {
+pub(crate) fn no_such_model(state: &CatalogState, name: &ModelName, place: Span) -> datafusion::error::DataFusionError {
     let names: BTreeSet<&str> = state.names().into_iter().map(|name| name.name.as_str()).collect();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),
         None => "SHOW MODEL ALL lists the models".to_owned(),
     };
-    invalid(format!("there is no model {name}; {hint}"))
+    invalid_at(place, format!("there is no model {name}"), hint)
 }

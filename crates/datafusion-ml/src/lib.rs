@@ -28,6 +28,7 @@ mod copy;
 mod error;
 mod execute;
 mod explain;
+mod hints;
 mod notices;
 mod options;
 mod predict;

@@ -6,6 +6,9 @@ use std::fmt::Display;
 use datafusion::common::config_namespace;
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigField, ConfigOptions, ExtensionOptions, Visit};
 use datafusion::error::Result;
+use datafusion_ml_core::options::nearest;
+
+use crate::error::invalid;
 
 config_namespace! {
     /// The options of datafusion-ml, set by `SET ml.<name> = <value>` and shown by `SHOW ALL`.
@@ -58,7 +61,18 @@ impl ExtensionOptions for MlOptions {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let known = self.entries();
+        let names = || known.iter().map(|entry| entry.key.as_str());
+        let name = format!("{}.{key}", Self::PREFIX);
+        if !names().any(|known| known == name) {
+            let remedy = match nearest(&name, names()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "SHOW ALL lists the settings".to_owned(),
+            };
+            return Err(invalid(format!("there is no setting {name}; {remedy}")));
+        }
         ConfigField::set(self, key, value)
+            .map_err(|_| invalid(format!("'{value}' is no value for {name}; SHOW {name} tells the present one")))
     }
 
     fn entries(&self) -> Vec<ConfigEntry> {
@@ -87,6 +101,13 @@ impl ConfigExtension for MlOptions {
 }
 
 impl MlOptions {
+    /// Gives an option its default again, as RESET does.
+    pub(crate) fn reset(&mut self, name: &str) -> Result<()> {
+        let default = Self::default().entries().into_iter().find(|entry| entry.key == name);
+        let key = name.strip_prefix("ml.").unwrap_or(name);
+        ExtensionOptions::set(self, key, &default.and_then(|entry| entry.value).unwrap_or_default())
+    }
+
     /// The options of a session, defaults if the extension is not registered.
     pub(crate) fn from_config(config: &ConfigOptions) -> Self {
         config.extensions.get::<Self>().cloned().unwrap_or_default()

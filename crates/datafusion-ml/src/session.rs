@@ -19,6 +19,7 @@ use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
+use crate::hints::{Places, with_hint};
 use crate::notices::Notices;
 use crate::options::MlOptions;
 use crate::predict_once;
@@ -262,7 +263,9 @@ impl MlSession {
 
     /// Plans a statement whose models have been resolved, in the session's dialect.
     pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
-        Self::plan_in(self.context().state(), statement).await
+        let places = Places::of(&statement);
+        let planned = Self::plan_in(self.context().state(), statement).await;
+        planned.map_err(|error| with_hint(self, error, &places))
     }
 
     /// Plans a statement whose models have been resolved, in the dialect of `state`.

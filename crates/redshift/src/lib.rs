@@ -20,8 +20,8 @@ use datafusion::sql::parser::Statement;
 
 pub use dialect::RedshiftDialect;
 pub use rewrite::rewrite;
-pub use semistructured::parenthesize_unpivot;
 use semistructured::finish;
+pub use semistructured::parenthesize_unpivot;
 
 /// Plans a statement of Redshift's. `state` is as [`planning_state`] made it.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::config::{ParquetColumnOptions, ParquetOptions};
 use datafusion::config::{ConfigNonZeroUsize, TableParquetOptions};
 use datafusion::datasource::file_format::parquet::ParquetSink;
 use datafusion::datasource::listing::ListingTableUrl;
@@ -85,7 +86,7 @@ impl StoredSink {
         // One file after the other keeps rows in their order.
         let mut config = context.session_config().clone();
         config.options_mut().execution.minimum_parallel_output_files = ConfigNonZeroUsize::try_new(1)?;
-        let parquet = TableParquetOptions { global: config.options().execution.parquet.clone(), ..Default::default() };
+        let parquet = parquet_options(config.options().execution.parquet.clone(), &self.strict);
         let context = TaskContext::default().with_session_config(config).with_runtime(context.runtime_env());
         let folder = self.relations.root.table_folder(&self.entry.name)?;
         let folder = ListingTableUrl::try_new(folder, None)?;
@@ -148,6 +149,17 @@ impl StoredSink {
         entry.kind = RelationKind::Table(table);
         Ok(entry)
     }
+}
+
+/// How files are written. SUPER gets no statistics: no predicate on JSON text can use them, and where they tell that a
+/// column has one value only, DataFusion reads that value without what its field says.
+fn parquet_options(global: ParquetOptions, schema: &Schema) -> TableParquetOptions {
+    let mut options = TableParquetOptions { global, ..Default::default() };
+    for field in schema.fields().iter().filter(|field| field.extension_type_name().is_some()) {
+        let column = ParquetColumnOptions { statistics_enabled: Some("none".to_owned()), ..Default::default() };
+        options.column_specific_options.insert(field.name().clone(), column);
+    }
+    options
 }
 
 /// The error for a name that is taken.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::error::Result;
 use datafusion::sql::parser::Statement as DFStatement;
+use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::{FittedModel, TrainingLog};
 
 use super::{are_registered, load, name_model, not_ready, place};
@@ -37,7 +38,7 @@ pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) 
                 continue;
             }
             (None, Some(training), Call::Table(function)) => return Err(not_ready(&training, &function.name())),
-            (None, None, _) => return Err(no_such_model(&catalog, &name)),
+            (None, None, _) => return Err(no_such_model(&catalog, &name, Span::empty())),
         };
         match call {
             Call::ExplainModel => {

@@ -17,9 +17,10 @@ use super::elements::marked;
 use super::function::knows_super;
 use super::marker::is_super;
 use super::path::is_path;
+use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
 
 /// The plan in which every expression takes a SUPER value for what it says.
-pub fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut changed = false;
     let finished = plan.transform_up_with_subqueries(|plan| {
         // What is said of a column goes up through the nodes that only hand it on.
@@ -52,6 +53,10 @@ fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
     // An expression that has no type is complained of elsewhere.
     expr.to_field(schema).is_ok_and(|(_, field)| is_super(&field))
+}
+
+fn is_text(expr: &Expr, schema: &DFSchema) -> bool {
+    expr.get_type(schema).is_ok_and(|data_type| data_type.is_string())
 }
 
 /// Whether the value is SUPER to the reader, though perhaps of a type of Arrow's.
@@ -123,6 +128,13 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             CaseIs::Of => Expr::Case(case),
             CaseIs::Super => marked(Expr::Case(case)),
         },
+        // What a cast asks of other values, SUPER does by itself.
+        Expr::ScalarFunction(mut function)
+            if [ROUND_TO_INTEGER, ISO_DATETIME].contains(&function.name())
+                && function.args.iter().any(|arg| has_super(arg, schema) || is_path(arg) && is_text(arg, schema)) =>
+        {
+            return Ok(Transformed::yes(function.args.remove(0)));
+        }
         Expr::ScalarFunction(function) if is_choice(&function) => {
             if !function.args.iter().any(|arg| has_super(arg, schema)) {
                 return Ok(Transformed::no(Expr::ScalarFunction(function)));

@@ -29,7 +29,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::planner::ExprPlanner;
 
 pub(crate) use ast::rewrite_statement;
-pub use finish::finish;
+pub(crate) use finish::finish;
 pub use tokens::parenthesize_unpivot;
 
 /// The state with SUPER's functions, and its access to nested values in the place of DataFusion's.

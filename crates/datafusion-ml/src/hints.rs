@@ -1,0 +1,195 @@
+//! What a person can act on, in the place of DataFusion's words: where in the statement a name stands that is not known, and
+//! which known name is nearest to it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SessionState;
+use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Visit, Visitor};
+use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion_ml_core::options::nearest;
+
+use crate::session::MlSession;
+use crate::sql::invalid_at;
+
+/// Where the names of a statement stand first.
+#[derive(Debug, Default)]
+pub(crate) struct Places(BTreeMap<String, Span>);
+
+impl Places {
+    /// The places of the names of tables, columns and functions.
+    pub(crate) fn of(statement: &DFStatement) -> Self {
+        let mut places = Self::default();
+        places.collect(statement);
+        places
+    }
+
+    fn collect(&mut self, statement: &DFStatement) {
+        let _ = match statement {
+            DFStatement::Statement(statement) => statement.visit(self),
+            DFStatement::Explain(explain) => {
+                self.collect(&explain.statement);
+                ControlFlow::Continue(())
+            }
+            DFStatement::CopyTo(copy) => match &copy.source {
+                CopyToSource::Query(query) => query.visit(self),
+                CopyToSource::Relation(name) => {
+                    self.name(name);
+                    ControlFlow::Continue(())
+                }
+            },
+            DFStatement::CreateExternalTable(_) | DFStatement::Reset(_) => ControlFlow::Continue(()),
+        };
+    }
+
+    fn name(&mut self, name: &ObjectName) {
+        name.0.iter().filter_map(ObjectNamePart::as_ident).for_each(|part| self.ident(part));
+    }
+
+    fn ident(&mut self, ident: &Ident) {
+        self.0.entry(ident.value.to_lowercase()).or_insert(ident.span);
+    }
+
+    /// Where the name stands, or an empty span.
+    fn get(&self, name: &str) -> Span {
+        self.0.get(&name.to_lowercase()).copied().unwrap_or_else(Span::empty)
+    }
+}
+
+impl Visitor for Places {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.name(name);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.ident(ident),
+            Expr::CompoundIdentifier(parts) => parts.iter().for_each(|part| self.ident(part)),
+            Expr::Function(function) => self.name(&function.name),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The error of a statement that could not be planned, in words that help.
+pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Places) -> DataFusionError {
+    let quotes = match &error {
+        DataFusionError::Context(hint, _) if hint.contains("in double quotes") => Some(hint.clone()),
+        _ => None,
+    };
+    match error.find_root() {
+        DataFusionError::SchemaError(unknown, _) => match unknown.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let place = places.get(&field.name);
+                let names: Vec<&str> = valid_fields.iter().map(|field| field.name.as_str()).collect();
+                let remedy = match (nearest(&field.name, names.iter().copied()), names.len()) {
+                    (Some(near), _) => format!("did you mean {near}?"),
+                    (None, 0) => "there are no columns here".to_owned(),
+                    (None, 1) => format!("the only one is {}", names[0]),
+                    (None, 2..=12) => format!("there are {}", names.join(", ")),
+                    (None, count) => format!("there are {} and {} more", names[..12].join(", "), count - 12),
+                };
+                invalid_at(place, format!("there is no column {}", field.flat_name()), quotes.unwrap_or(remedy))
+            }
+            _ => error,
+        },
+        DataFusionError::Plan(text) => {
+            let state = session.context().state_ref();
+            let state = state.read();
+            match Unknown::of(text) {
+                Some(Unknown::Function(name)) => {
+                    if let Some(elsewhere) = elsewhere(session, name) {
+                        let fact = format!("there is no function {name} in schema {}", session_schema(&state));
+                        return invalid_at(places.get(name), fact, format!("did you mean {elsewhere}?"));
+                    }
+                    let candidates = functions(session, &state);
+                    invalid_at(
+                        places.get(name),
+                        format!("there is no function {name}"),
+                        near(name, &candidates, "SHOW FUNCTIONS lists them"),
+                    )
+                }
+                Some(Unknown::TableFunction(name)) => {
+                    let candidates: Vec<String> = state.table_functions().keys().cloned().collect();
+                    invalid_at(
+                        places.get(name),
+                        format!("there is no function {name} for FROM"),
+                        near(name, &candidates, "look at its spelling"),
+                    )
+                }
+                Some(Unknown::Table(name)) => {
+                    let table = name.rsplit('.').next().unwrap_or(name);
+                    let candidates = tables(&state);
+                    invalid_at(
+                        places.get(table),
+                        format!("there is no table {}", name.split_once('.').map_or(name, |(_, rest)| rest)),
+                        near(table, &candidates, "SHOW TABLES lists them"),
+                    )
+                }
+                None => error,
+            }
+        }
+        _ => error,
+    }
+}
+
+/// A name that DataFusion says it does not know.
+enum Unknown<'a> {
+    Function(&'a str),
+    TableFunction(&'a str),
+    Table(&'a str),
+}
+
+impl<'a> Unknown<'a> {
+    /// Reads DataFusion's words.
+    fn of(text: &'a str) -> Option<Self> {
+        let quoted = |rest: &'a str| rest.split_once('\'').map(|(name, _)| name);
+        if let Some(rest) = text.strip_prefix("Invalid function '") {
+            return quoted(rest).map(Self::Function);
+        }
+        if let Some(rest) = text.strip_prefix("table function '") {
+            return quoted(rest).map(Self::TableFunction);
+        }
+        let rest = text.strip_prefix("table '")?;
+        rest.contains("' not found").then(|| quoted(rest)).flatten().map(Self::Table)
+    }
+}
+
+/// A model's function of that name in another schema than the default one.
+fn elsewhere(session: &MlSession, name: &str) -> Option<String> {
+    let models = session.shared.catalog.cached();
+    let mut functions = models.models().flat_map(|model| model.key().functions());
+    functions.find(|function| function.name == name).map(|function| function.to_string())
+}
+
+fn session_schema(state: &SessionState) -> &str {
+    &state.config_options().catalog.default_schema
+}
+
+fn functions(session: &MlSession, state: &SessionState) -> Vec<String> {
+    let models = session.shared.catalog.cached();
+    let of_models = models.models().flat_map(|model| model.key().functions()).map(|function| function.name);
+    let builtin = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+    of_models.chain(builtin.chain(state.window_functions().keys()).cloned()).collect()
+}
+
+fn tables(state: &SessionState) -> Vec<String> {
+    let options = &state.config_options().catalog;
+    let schema = state.catalog_list().catalog(&options.default_catalog);
+    let schema = schema.and_then(|catalog| catalog.schema(&options.default_schema));
+    schema.map(|schema| schema.table_names()).unwrap_or_default()
+}
+
+fn near(name: &str, candidates: &[String], otherwise: &str) -> String {
+    match nearest(name, candidates.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => otherwise.to_owned(),
+    }
+}
