@@ -179,6 +179,27 @@ async fn dropping_a_model_cancels_its_training() {
 }
 
 #[tokio::test]
+async fn a_search_goes_on_in_the_background_until_it_is_done_or_dropped() {
+    const SEARCH: &str = "CREATE MODEL m FROM (SELECT x / 8.0 AS x, y FROM t) TARGET y FUNCTION f \
+                          MODEL_TYPE LINEAR_LEARNER PROBLEM_TYPE REGRESSION";
+    let gate = Gate::closed();
+    let session = session("memory:", &gate).await;
+    try_answer(&session, "SET ml.auto_max_candidates = 2").await.unwrap();
+    assert!(try_answer(&session, SEARCH).await.unwrap().contains("TRAINING"));
+    eventually("a candidate is fitted", async || gate.waiting() > 0).await;
+    assert_eq!(shown(&session, "Model State").await, "TRAINING");
+    try_answer(&session, "DROP MODEL m").await.unwrap();
+    eventually("it is cancelled", async || gate.waiting() == 0 && gate.cancelled() > 0).await;
+    session.finish_training().await.unwrap();
+    assert!(try_answer(&session, SEARCH).await.unwrap().contains("TRAINING"));
+    gate.open();
+    session.finish_training().await.unwrap();
+    assert_eq!(shown(&session, "Model State").await, "READY");
+    assert_eq!(value(&session, "SELECT count(*) FROM ml_trials('m')").await, "2");
+    assert_eq!(value(&session, "SELECT round(f(3.0))").await, "49");
+}
+
+#[tokio::test]
 async fn another_session_sees_training_then_the_model() {
     let store = tempfile::tempdir().unwrap();
     let (gate, [here, there]) = sessions(&store).await;

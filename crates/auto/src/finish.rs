@@ -73,7 +73,7 @@ impl Search<'_> {
         let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, is_cut, fits: members.len() });
         let first = choice.members[0].0;
         let (algorithm, options, model): (String, BTreeMap<String, String>, Arc<dyn Model>) = match members.as_slice() {
-            [(number, member)] if choice.calibration == Calibration::NONE => {
+            [(number, member)] if choice.calibration == Calibration::NONE && self.centre == 0.0 => {
                 let options = self.final_options(*number, choice.share);
                 let given = options.iter().map(|(name, value)| (*name, value.as_str()));
                 let options = Options::parse(self.algorithm(*number).options(), given)?;
@@ -84,7 +84,9 @@ impl Search<'_> {
                 let total: f64 = members.iter().map(|(_, member)| member.weight).sum();
                 let share = |(_, member): (usize, Member)| Member { weight: member.weight / total, ..member };
                 let members = members.into_iter().map(share).collect();
-                let ensemble = EnsembleModel::try_new(self.spec.task, members, choice.calibration, stopped_early)?;
+                let Calibration { scale, offset } = choice.calibration;
+                let calibration = Calibration { scale, offset: offset + self.centre };
+                let ensemble = EnsembleModel::try_new(self.spec.task, members, calibration, stopped_early)?;
                 (ENSEMBLE.to_owned(), BTreeMap::new(), Arc::new(ensemble))
             }
         };

@@ -6,6 +6,7 @@
 
 mod calibration;
 mod candidates;
+mod centre;
 mod ensemble;
 mod finish;
 mod folds;

@@ -21,6 +21,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::candidates::{Candidate, Scale, portfolio, propose};
+use crate::centre::{Centred, centre};
 use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
@@ -125,6 +126,8 @@ pub(crate) struct Search<'a> {
     is_hasty: bool,
     /// The share of MAX_RUNTIME that is kept for the final fits.
     reserve: f64,
+    /// What was subtracted from targets, see [`crate::centre`].
+    pub(crate) centre: f64,
 }
 
 /// How much a candidate is given to prove itself.
@@ -155,6 +158,9 @@ pub fn search(
         context.checkpoint()?;
         target.extend(block?.target);
     }
+    let centre = centre(spec.task, &target);
+    target.iter_mut().for_each(|y| *y -= centre);
+    let raw: &dyn RawRows = &Centred { rows: raw, centre };
     let outputs = spec.num_outputs();
     let drawn = draw(target.len(), search_rows(spec, fields.len(), outputs), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
@@ -185,8 +191,18 @@ pub fn search(
         }
     };
     let cells = rows.num_rows().saturating_mul(fields.len());
-    let mut search =
-        Search { spec, rows, division, context, started, entries: Vec::new(), cells, is_hasty, reserve: RESERVE[0] };
+    let mut search = Search {
+        spec,
+        rows,
+        division,
+        context,
+        started,
+        entries: Vec::new(),
+        cells,
+        is_hasty,
+        reserve: RESERVE[0],
+        centre,
+    };
     search.run(target.len())?;
     search.finish(raw, &folds, profiles, drawn.is_some())
 }

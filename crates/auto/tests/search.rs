@@ -122,6 +122,18 @@ fn the_same_seed_finds_the_same_model_on_any_number_of_threads() {
 }
 
 #[test]
+fn targets_far_from_zero_are_learned_as_well_as_others() {
+    let near = table(900, |score, row| score + 0.3 * noise(row, 9));
+    let far = table(900, |score, row| 1.7e9 + score + 0.3 * noise(row, 9));
+    let mut spec = spec(Task::Regression, 0);
+    // In single precision 1.7e9 is followed by 1.7e9 + 128.
+    spec.algorithms.retain(|algorithm| algorithm.name() == "xgboost");
+    let [near, far] = [near, far].map(|table| run(&table, &spec, &LocalContext::new(7, 2)).unwrap());
+    let [near, far] = [near.validation_metric.unwrap(), far.validation_metric.unwrap()];
+    assert!((far / near - 1.0).abs() < 0.05, "{far} beside {near}");
+}
+
+#[test]
 fn tiny_tables_give_a_model_or_say_what_is_wrong() {
     for rows in [1, 2, 3, 5, 20] {
         for (task, classes) in
