@@ -1,10 +1,10 @@
 -- Who will leave? Three models of a telecom operator's customers, trained from one Parquet file.
 -- Run it with: cargo run --release -- -f examples/churn.sql
 
-CREATE EXTERNAL TABLE customer_activity STORED AS PARQUET LOCATION 'data/customer_activity.parquet';
+CREATE EXTERNAL TABLE IF NOT EXISTS customer_activity STORED AS PARQUET LOCATION 'data/customer_activity.parquet';
 
 -- Customers up to July 2020 are learned from; the later ones show how well that went.
-CREATE VIEW customers AS
+CREATE OR REPLACE VIEW customers AS
 SELECT *, record_date >= '2020-08-01' AS is_new FROM customer_activity;
 
 -- 1. Gradient boosting. Text columns need no preparation.

@@ -61,10 +61,14 @@ fn main() {
         let folder = tempfile::tempdir().expect("a folder");
         runtime.block_on(fill(folder.path(), models));
         let warm = runtime.block_on(session(folder.path()));
-        for (name, sql) in [("plan without a model", PLAIN), ("plan a call of a model", CALL)] {
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| runtime.block_on(warm.sql(sql)).expect("a plan"));
-            });
+        for dialect in ["generic", "redshift"] {
+            let set = format!("SET datafusion.sql_parser.dialect = '{dialect}'");
+            runtime.block_on(warm.sql(&set)).expect("a dialect");
+            for (name, sql) in [("plan without a model", PLAIN), ("plan a call of a model", CALL)] {
+                group.bench_function(format!("{name}, {dialect}"), |bencher| {
+                    bencher.iter(|| runtime.block_on(warm.sql(sql)).expect("a plan"));
+                });
+            }
         }
         group.bench_function("open the store", |bencher| {
             bencher.iter(|| runtime.block_on(session(folder.path())));
