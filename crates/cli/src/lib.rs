@@ -44,6 +44,8 @@ use url_tables::enable_url_tables;
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // Planning walks deep expressions by recursion. What is not used of a stack costs nothing.
+    builder.thread_stack_size(64 << 20);
     if let Some(threads) = args.threads {
         builder.worker_threads(threads);
     }

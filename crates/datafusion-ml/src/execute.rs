@@ -22,7 +22,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{ResetStatement, Statement as DFStatement};
-use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, Spanned, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement as SqlStatement};
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
@@ -35,7 +36,7 @@ use crate::relations::{qualify, qualify_node};
 use crate::resolve::{deregister, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{show, show_all, show_training};
-use crate::sql::{DropModel, ShowModel, Statement, invalid_at};
+use crate::sql::{CreateTable, DropModel, ShowModel, Statement, invalid_at};
 
 /// Runs a statement.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
@@ -65,6 +66,11 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
             options.reset(&name.to_string().to_lowercase())?;
         }
         return no_rows(session);
+    }
+    if session.shared.relations.is_some()
+        && let Some(create) = select_into(&mut statement)
+    {
+        return Box::pin(create_table::execute(session, create)).await;
     }
     if lists_functions(&statement) {
         resolve_all(session).await?;
@@ -133,6 +139,16 @@ pub(crate) fn notice_ignored(session: &MlSession, ignored: &[&'static str]) {
         [one] => session.notice(&format!("{one} has no effect here")),
         several => session.notice(&format!("{} have no effect here", several.join(", "))),
     }
+}
+
+/// `SELECT ... INTO table FROM ...` as `CREATE TABLE table AS SELECT ... FROM ...`; `None` for other statements.
+fn select_into(statement: &mut DFStatement) -> Option<CreateTable> {
+    let DFStatement::Statement(statement) = statement else { return None };
+    let SqlStatement::Query(query) = statement.as_mut() else { return None };
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let into = select.into.take()?;
+    let table = CreateTableBuilder::new(into.name).temporary(into.temporary).query(Some(query.clone())).build();
+    Some(CreateTable { table: Box::new(table), ignored: Vec::new() })
 }
 
 fn lists_functions(statement: &DFStatement) -> bool {

@@ -4,6 +4,7 @@
 //! does not know into what it knows, [`functions`] and [`semistructured`] add the functions and the access to nested values
 //! that its plan then calls.
 
+mod assign;
 mod dialect;
 mod functions;
 mod rewrite;
@@ -21,7 +22,7 @@ use datafusion::sql::parser::Statement;
 pub use dialect::RedshiftDialect;
 pub use rewrite::rewrite;
 use semistructured::finish;
-pub use semistructured::parenthesize_unpivot;
+pub use semistructured::{keep_null_markers, parenthesize_unpivot};
 
 /// Plans a statement of Redshift's. `state` is as [`planning_state`] made it.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
@@ -29,7 +30,8 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
     let quoted_names = rewrite::quoted_names(&statement);
     // Boxed: planning a statement is a large future.
     let planned = Box::pin(state.statement_to_plan(statement)).await;
-    finish(planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?)
+    let plan = planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?;
+    finish(assign::round_assignments(plan, state)?)
 }
 
 /// A state that plans statements of Redshift's: the given one with Redshift's types and functions, and its access to nested

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Float64Type, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 use datafusion_ml_core::Error;
 
@@ -37,7 +38,11 @@ impl RowGate {
         for (position, column) in self.columns.iter_mut().enumerate() {
             let (array, field) = (&mut arrays[position], self.schema.field(position));
             if array.data_type() != field.data_type() {
-                *array = cast(array, field.data_type())?;
+                *array =
+                    assigned(array, field.data_type()).map_err(|e| unfit(&self.table, &column.name, &e.to_string()))?;
+            }
+            if field.extension_type_name() == Some("arrow.json") {
+                check_json(&self.table, &column.name, array)?;
             }
             if let Some(identity) = &mut column.identity {
                 *array = number(&self.table, &column.name, identity, array)?;
@@ -54,6 +59,43 @@ impl RowGate {
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
     }
+}
+
+/// The values in another type, where every one has a place in it. Numbers with decimals are rounded to whole ones, ties away
+/// from zero, as Redshift's assignments do.
+fn assigned(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+    let options = CastOptions { safe: false, ..Default::default() };
+    let whole = match values.data_type() {
+        DataType::Float32 | DataType::Float64 if data_type.is_integer() => {
+            let numbers = cast(values, &DataType::Float64)?;
+            let rounded = numbers.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round);
+            Arc::new(rounded) as ArrayRef
+        }
+        DataType::Decimal128(precision, scale) if data_type.is_integer() && *scale > 0 => {
+            cast_with_options(values, &DataType::Decimal128(*precision, 0), &options)?
+        }
+        _ => Arc::clone(values),
+    };
+    cast_with_options(&whole, data_type, &options)
+}
+
+fn unfit(table: &RelationName, column: &str, fact: &str) -> DataFusionError {
+    data(format!("a value does not fit column {column} of table {table}: {fact}; nothing was written"))
+}
+
+/// SUPER is kept as JSON: a text that is none would be lost to whoever reads it.
+fn check_json(table: &RelationName, column: &str, texts: &ArrayRef) -> Result<()> {
+    let texts = cast(texts, &DataType::Utf8)?;
+    for text in texts.as_string::<i32>().iter().flatten() {
+        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+            let shown: String = text.chars().take(40).collect();
+            return Err(data(format!(
+                "'{shown}' is no JSON, and column {column} of table {table} is SUPER; write JSON_PARSE('...') for JSON, or \
+                 value::super for a text"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The numbers of rows that bring none.

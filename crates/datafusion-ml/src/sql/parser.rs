@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
-use datafusion_ml_redshift::parenthesize_unpivot;
+use datafusion_ml_redshift::{keep_null_markers, parenthesize_unpivot};
 
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
@@ -42,6 +42,7 @@ impl<'a> MlParser<'a> {
     pub fn with_recursion_limit(sql: &str, dialect: &'a dyn Dialect, recursion_limit: usize) -> Result<Self> {
         let mut tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
         if dialect.is::<RedshiftSqlDialect>() {
+            keep_null_markers(&mut tokens, sql);
             tokens = parenthesize_unpivot(tokens);
         }
         let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);

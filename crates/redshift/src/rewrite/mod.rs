@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, Value, VisitMut, VisitorMut};
 
 pub(crate) use quotes::{hint_at_quotes, quoted_names};
 pub(crate) use types::TypeNames;
@@ -90,6 +90,13 @@ impl VisitorMut for Spellings {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         let respelled = match expr {
             Expr::Cast { .. } | Expr::Convert { .. } => casts::respell(expr),
+            Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
+                // `^` is power; `#` is the exclusive or.
+                let operands =
+                    [left, right].map(|operand| std::mem::replace(operand.as_mut(), Expr::value(Value::Null)));
+                *expr = calls::call("power", operands);
+                Ok(())
+            }
             Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::BinaryOp { .. } => {
                 text::respell(expr);
                 Ok(())

@@ -1,5 +1,7 @@
 //! The names of the columns of a SELECT, kept while their expressions are rewritten.
 
+use std::collections::HashSet;
+
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr};
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -41,6 +43,32 @@ impl Names {
             let alias = Ident::with_quote('"', name);
             select.projection[index] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
+        number_equal_names(&mut select.projection);
+    }
+}
+
+/// Redshift gives two columns one name, which DataFusion cannot: the second of a name gets a number, as `a_1`.
+fn number_equal_names(projection: &mut [SelectItem]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for item in projection {
+        let (expr, name) = match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let name = match expr {
+                    Expr::Identifier(ident) => normalized(ident),
+                    _ => expr.to_string(),
+                };
+                (expr, name)
+            }
+            SelectItem::ExprWithAlias { expr, alias } => (expr, normalized(alias)),
+            _ => continue,
+        };
+        if taken.insert(name.clone()) {
+            continue;
+        }
+        let short = cast_column(expr).filter(|_| name == expr.to_string()).unwrap_or(name);
+        let numbered = (1..).map(|number| format!("{short}_{number}")).find(|numbered| taken.insert(numbered.clone()));
+        let alias = Ident::with_quote('"', numbered.unwrap_or(short));
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
 

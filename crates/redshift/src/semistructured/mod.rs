@@ -30,7 +30,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 
 pub(crate) use ast::rewrite_statement;
 pub(crate) use finish::finish;
-pub use tokens::parenthesize_unpivot;
+pub use tokens::{keep_null_markers, parenthesize_unpivot};
 
 /// The state with SUPER's functions, and its access to nested values in the place of DataFusion's.
 pub(crate) fn install(state: SessionState) -> Result<SessionState> {

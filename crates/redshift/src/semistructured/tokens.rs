@@ -46,6 +46,18 @@ pub fn parenthesize_unpivot(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
+/// Lets `'\\N'`, which files have for NULL, stay as it is written: for any other letter a backslash escapes nothing.
+pub fn keep_null_markers(tokens: &mut [TokenWithSpan], sql: &str) {
+    let is_marker = |token: &TokenWithSpan| token.token == Token::SingleQuotedString("N".to_owned());
+    for token in tokens.iter_mut().filter(|token| is_marker(token)) {
+        let (line, column) = (token.span.start.line as usize, token.span.start.column as usize);
+        let text = sql.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        if text.chars().skip(column.saturating_sub(1)).take(4).eq("'\\N'".chars()) {
+            token.token = Token::SingleQuotedString("\\N".to_owned());
+        }
+    }
+}
+
 fn is_blank(token: &TokenWithSpan) -> bool {
     matches!(token.token, Token::Whitespace(_))
 }
