@@ -15,6 +15,7 @@ mod slt;
 mod store;
 mod support;
 mod tables;
+mod tutorials;
 
 /// The example of the README, compiled here and run by [`lifecycle`].
 #[path = "../../crates/datafusion-ml/examples/embed.rs"]

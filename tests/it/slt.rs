@@ -2,7 +2,7 @@
 //!
 //! Errors are compared by a regular expression. `UPDATE_SLT=1` writes the answers into the files.
 
-use std::sync::Arc;
+use std::path::Path;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -88,6 +88,20 @@ fn cell(text: &str) -> String {
     }
 }
 
+/// Runs a file over a store of its own, or writes the answers into it.
+pub(crate) async fn run_file<F: Future<Output = MlSession>>(file: &Path, session: impl Fn(String) -> F) {
+    let store = tempfile::tempdir().unwrap();
+    let location = store.path().to_string_lossy().into_owned();
+    let mut runner = Runner::new(|| async { Ok(Database(session(location.clone()).await)) });
+    if std::env::var_os("UPDATE_SLT").is_some() {
+        let updated =
+            runner.update_test_file(file, "\t", default_validator, default_normalizer, default_column_validator);
+        updated.await.unwrap();
+    } else if let Err(error) = runner.run_file_async(file).await {
+        panic!("{}: {error}", file.display());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_answer_as_the_slt_files_say() {
     let folder = project_root().join("tests/slt");
@@ -96,15 +110,6 @@ async fn statements_answer_as_the_slt_files_say() {
     files.sort();
     assert!(!files.is_empty());
     for file in files {
-        let store = Arc::new(tempfile::tempdir().unwrap());
-        let location = store.path().to_string_lossy().into_owned();
-        let mut runner = Runner::new(|| async { Ok(Database(session(&location).await)) });
-        if std::env::var_os("UPDATE_SLT").is_some() {
-            let updated =
-                runner.update_test_file(&file, "\t", default_validator, default_normalizer, default_column_validator);
-            updated.await.unwrap();
-        } else if let Err(error) = runner.run_file_async(&file).await {
-            panic!("{}: {error}", file.display());
-        }
+        run_file(&file, |location| async move { session(&location).await }).await;
     }
 }

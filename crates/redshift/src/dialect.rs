@@ -4,7 +4,9 @@ use std::any::TypeId;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
+use datafusion::sql::sqlparser::dialect::{Dialect, Precedence, RedshiftSqlDialect};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// Redshift's dialect of SQL, in which `[...]` is always a subscript.
 ///
@@ -45,6 +47,14 @@ impl Dialect for RedshiftDialect {
 
     fn peek_nested_delimited_identifier_quotes(&self, _: Peekable<Chars<'_>>) -> Option<(char, Option<char>)> {
         None
+    }
+
+    /// `||` binds looser than arithmetic: `'a' || 1 + 2` is `a3`.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match parser.peek_token_ref().token {
+            Token::StringConcat => Some(Ok(self.prec_value(Precedence::Pipe))),
+            _ => None,
+        }
     }
 
     /// Paths with brackets, and `AT` in FROM.

@@ -21,8 +21,17 @@ pub(crate) const ISO_DATETIME: &str = "redshift_iso_datetime";
 
 /// The date formats of Redshift's `auto`, month before day.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    let dates =
-        ["MM/DD/YYYY", "MM-DD-YYYY", "YYYY/MM/DD", "YYYYMMDD", "DD Mon YYYY", "DD-Mon-YYYY", "Mon DD YYYY", "MM/DD/YY"];
+    let dates = [
+        "MM/DD/YYYY",
+        "MM-DD-YYYY",
+        "YYYY-MM-DD",
+        "YYYY/MM/DD",
+        "YYYYMMDD",
+        "DD Mon YYYY",
+        "DD-Mon-YYYY",
+        "Mon DD YYYY",
+        "MM/DD/YY",
+    ];
     let times = ["", " HH24:MI:SS.US", " HH24:MI:SS", " HH24:MI", " HH12:MI:SS AM", " HH12:MI AM"];
     dates.iter().flat_map(|date| times.iter().map(move |time| Pattern::read(&format!("{date}{time}")))).collect()
 });
@@ -110,6 +119,7 @@ fn iso(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(results.finish()))
 }
 
+/// Whether the cast reads it: a date first, and then no time or one with seconds.
 fn is_iso(text: &str) -> bool {
-    text.as_bytes().get(4) == Some(&b'-')
+    text.as_bytes().get(4) == Some(&b'-') && text.bytes().filter(|byte| *byte == b':').count() != 1
 }
