@@ -152,6 +152,7 @@ mod tests {
         check("SELECT a::INT AS x", "SELECT redshift_round_to_integer(a)::INT AS x");
         check("SELECT a::VARCHAR(3) AS x", "SELECT left(redshift_text(a)::VARCHAR, 3) AS x");
         check("SELECT CONVERT(DATE, a) AS x", "SELECT CAST(redshift_iso_datetime(a) AS DATE) AS x");
+        check("SELECT a FROM t WHERE b <> ' '", "SELECT a FROM t WHERE rtrim(redshift_text(b)) <> ''");
         check("SELECT a FROM t WHERE b LIKE 'c'", "SELECT a FROM t WHERE redshift_text(b) LIKE 'c'");
         check(
             "SELECT LISTAGG(a, ',') WITHIN GROUP (ORDER BY b) AS x FROM t",
