@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -31,9 +31,9 @@ const INTRODUCTION: &str = "# The published tutorials
 
 The tutorials of Amazon Redshift ML and its getting-started page run here statement by statement, in Redshift's SQL and in
 their own order: [`tests/tutorials`](../tests/tutorials) has one file per tutorial, and `cargo test` runs them all. A
-statement counts as printed if nothing in it was changed, bucket names and the places that COPY loads from included; the
-tests put those buckets in memory. What was changed and what does not run is listed below with the reason. Data that cannot
-lie beside the tests was replaced by a small generated table of the same schema, so its figures are not the published ones.
+statement counts as printed if nothing in it but white space was changed: the buckets that COPY loads from are in memory.
+What was changed and what does not run is listed below with the reason. Data that cannot lie beside the tests was replaced
+by a small generated table of the same schema, so its figures are not the published ones.
 ";
 
 /// What the comment before a statement says of it.
@@ -72,7 +72,7 @@ struct Tutorial {
 }
 
 impl Tutorial {
-    fn read(path: &PathBuf) -> Self {
+    fn read(path: &Path) -> Self {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(path).unwrap();
         let mut tutorial = Self { file: file.clone(), head: BTreeMap::new(), statements: Vec::new() };
@@ -87,17 +87,19 @@ impl Tutorial {
                 assert_eq!(marked, None, "{file}: {line}: the comment before it belongs to no statement");
                 match mark {
                     Mark::NotRun => {
-                        let first = lines.next().and_then(|line| line.strip_prefix("# ")).expect("the statement");
-                        tutorial.statements.push((mark, reason.to_owned(), first.trim().to_owned()));
+                        let statement = std::iter::from_fn(|| lines.next_if(|line| line.starts_with("# ")));
+                        let statement = on_one_line(statement.map(|line| &line[2..]));
+                        tutorial.statements.push((mark, reason.to_owned(), statement));
                     }
                     mark => marked = Some((mark, reason.to_owned())),
                 }
             } else if line.starts_with("statement ") || line.starts_with("query ") {
                 let (mark, reason) = marked.take().unwrap_or_else(|| panic!("{file}: no comment before: {line}"));
-                let first = lines.find(|line| !line.starts_with("--")).unwrap_or_default();
-                tutorial.statements.push((mark, reason, first.trim().to_owned()));
+                let statement = std::iter::from_fn(|| lines.next_if(|line| !line.is_empty() && *line != "----"));
+                tutorial.statements.push((mark, reason, on_one_line(statement)));
             }
         }
+        assert_eq!(marked, None, "{file}: the last comment belongs to no statement");
         tutorial
     }
 
@@ -111,7 +113,7 @@ fn tutorials() -> Vec<Tutorial> {
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "slt"));
     files.sort();
-    files.iter().map(Tutorial::read).collect()
+    files.iter().map(|file| Tutorial::read(file)).collect()
 }
 
 /// The page: a table of counts, then the differences of every tutorial.
@@ -153,9 +155,15 @@ fn page(tutorials: &[Tutorial]) -> String {
     page
 }
 
+/// The words of a statement, without the comments before it.
+fn on_one_line<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let words = lines.skip_while(|line| line.starts_with("--")).flat_map(str::split_whitespace);
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn shortened(text: &str) -> String {
-    match text.chars().count() > 60 {
-        true => text.chars().take(57).chain("...".chars()).collect(),
+    match text.chars().count() > 80 {
+        true => text.chars().take(77).chain("...".chars()).collect(),
         false => text.to_owned(),
     }
 }
