@@ -1,7 +1,7 @@
 //! Redshift's SQL over DataFusion, as far as the SQL around models needs it; nothing here knows of models.
 //!
-//! A statement walks through four rooms: [`dialect`](RedshiftDialect) reads its text, [`rewrite`] turns what DataFusion
-//! does not know into what it knows, [`functions`] and [`semistructured`] add the functions and the access to nested values
+//! A statement walks through four rooms: [`dialect`](RedshiftDialect) reads its text, `rewrite` turns what DataFusion
+//! does not know into what it knows, `functions` and `semistructured` add the functions and the access to nested values
 //! that its plan then calls.
 
 mod assign;
