@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
-use datafusion_ml::catalog::{Action, Catalog, CatalogState, ModelEntry, ModelName};
+use datafusion_ml::catalog::{
+    Action, Catalog, CatalogState, GrantEntry, GrantKey, Grantee, GroupEntry, ModelEntry, ModelName, Object, Privilege,
+    UserEntry,
+};
 use datafusion_ml::core::{Error, ErrorKind};
 use datafusion_ml::find_error;
 use datafusion_ml::store::StoreRoot;
@@ -249,6 +252,44 @@ async fn a_checkpoint_of_format_3_is_read() {
 }
 
 #[tokio::test]
+async fn identities_and_grants_are_the_same_in_the_log_and_in_a_checkpoint() {
+    let fixture = Fixture::with_commits(60).await;
+    let name = |number| ModelName::new("public", model(number));
+    let grant = |number, grantee: Grantee| {
+        let key = GrantKey { object: Object::Model(name(number)), privilege: Privilege::Execute, grantee };
+        Action::Grant(GrantEntry { key, grantor: "admin".to_owned(), grant_option: false })
+    };
+    let user = |name: &str| UserEntry { name: name.to_owned(), id: 61, superuser: false, verifier: None };
+    let members = ["ann".to_owned(), "bob".to_owned()].into();
+    let group = GroupEntry { name: "g".to_owned(), id: 61, members };
+    let actions = [
+        Action::PutUser(user("ann")),
+        Action::PutUser(user("bob")),
+        Action::PutGroup(group),
+        grant(1, Grantee::User("ann".to_owned())),
+        grant(1, Grantee::Public),
+        grant(2, Grantee::Group("g".to_owned())),
+        grant(2, Grantee::Public),
+        grant(3, Grantee::Public),
+    ];
+    let catalog = fixture.open();
+    catalog.commit(|_| Ok(actions.to_vec())).await.unwrap();
+    // Grants end with what they are on and with whom they are to.
+    catalog.commit(|_| Ok(vec![Action::DropModel(name(2)), Action::DropUser("ann".to_owned())])).await.unwrap();
+    assert!(fixture.read(&commit(61)).await.contains("\"format_version\": 4"));
+    for number in 62..66 {
+        let state = fixture.open().refresh().await.unwrap();
+        let access = state.access();
+        assert_eq!(access.users.keys().collect::<Vec<_>>(), ["bob"]);
+        assert_eq!(access.groups["g"].members.iter().collect::<Vec<_>>(), ["bob"]);
+        let kept: Vec<_> = access.grants.keys().map(|key| (&key.object, &key.grantee)).collect();
+        assert_eq!(kept, [(&Object::Model(name(1)), &Grantee::Public), (&Object::Model(name(3)), &Grantee::Public)]);
+        fixture.commit(number..number + 1).await;
+    }
+    assert!(fixture.read(&checkpoint(64)).await.starts_with("{\"format_version\":5"));
+}
+
+#[tokio::test]
 async fn a_damaged_entry_is_refused_when_it_is_used() {
     let fixture = Fixture::with_commits(64).await;
     let intact = fixture.read(&checkpoint(64)).await;
@@ -283,10 +324,10 @@ async fn a_damaged_checkpoint_is_refused_at_once() {
         assert_eq!(refused.kind(), ErrorKind::Storage);
         assert!(refused.message().contains(reason) && refused.message().contains(&checkpoint(64)), "{refused}");
     }
-    fixture.write(&checkpoint(64), "{\"format_version\":5}\nsomething new").await;
+    fixture.write(&checkpoint(64), "{\"format_version\":6}\nsomething new").await;
     let refused = fixture.refusal().await;
     assert_eq!(refused.kind(), ErrorKind::Incompatible);
-    assert!(refused.message().contains("has format 5") && refused.message().contains("formats up to 4"), "{refused}");
+    assert!(refused.message().contains("has format 6") && refused.message().contains("formats up to 5"), "{refused}");
 }
 
 #[tokio::test]

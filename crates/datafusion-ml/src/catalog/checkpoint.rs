@@ -5,7 +5,7 @@
 //! ten thousand models is to parse two lines; entries are parsed one by one when they are used.
 //!
 //! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them, and
-//! format 4 when there are tables, views or schemas.
+//! format 4 when there are tables, views or schemas, and format 5 when there are users, groups, roles or grants.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use datafusion_ml_core::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Deserializer;
 
+use super::access::{Access, AccessEntries};
 use super::entry::{ModelEntry, ModelKey};
 use super::folder::{FileKind, Folder, LogFile};
 use super::indexed::IndexedEntry;
@@ -33,6 +34,8 @@ struct Header {
     relations: Vec<RelationEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     schemas: Vec<SchemaEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access: Option<AccessEntries>,
 }
 
 /// The content of a checkpoint of format 1.
@@ -49,12 +52,14 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
     let trainings: Vec<TrainingEntry> = state.trainings().map(|training| training.as_ref().clone()).collect();
     let relations: Vec<RelationEntry> = state.relations().map(|entry| entry.as_ref().clone()).collect();
     let schemas: Vec<SchemaEntry> = state.schemas().map(|entry| entry.as_ref().clone()).collect();
+    let access = (!state.access().is_empty()).then(|| state.access().entries());
     let format_version = match (relations.is_empty() && schemas.is_empty(), trainings.is_empty()) {
+        _ if access.is_some() => 5,
         (true, true) => 2,
         (true, false) => 3,
         (false, _) => 4,
     };
-    let header = Header { format_version, trainings, relations, schemas };
+    let header = Header { format_version, trainings, relations, schemas, access };
     let failed = |e: serde_json::Error| external(Error::internal(e.to_string()));
     let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
     bytes.push(b'\n');
@@ -76,8 +81,8 @@ pub(super) fn decode(folder: &Folder, file: LogFile, bytes: &Bytes) -> Result<Ca
         FileKind::CheckpointV1 => decode_v1(bytes),
         _ => decode_lines(bytes, &folder.describe(file).into()),
     };
-    let Content { models, trainings, relations } = content.map_err(|e| folder.damaged(file, &e))?;
-    Ok(CatalogState::new(file.version, models, trainings, relations))
+    let Content { models, trainings, relations, access } = content.map_err(|e| folder.damaged(file, &e))?;
+    Ok(CatalogState::new(file.version, models, trainings, relations, access))
 }
 
 /// What a checkpoint holds, of any format.
@@ -85,12 +90,13 @@ struct Content {
     models: Vec<IndexedEntry>,
     trainings: Vec<TrainingEntry>,
     relations: Relations,
+    access: Access,
 }
 
 fn decode_v1(bytes: &[u8]) -> serde_json::Result<Content> {
     let checkpoint: CheckpointV1 = serde_json::from_slice(bytes)?;
     let models = checkpoint.models.into_iter().map(IndexedEntry::from).collect();
-    Ok(Content { models, trainings: Vec::new(), relations: Relations::default() })
+    Ok(Content { models, trainings: Vec::new(), relations: Relations::default(), access: Access::default() })
 }
 
 fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
@@ -111,6 +117,7 @@ fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
         .collect::<serde_json::Result<_>>()?;
     line(0)?;
     let relations = Relations::new(header.relations, header.schemas);
-    let content = Content { models, trainings: header.trainings, relations };
+    let access = header.access.map(Access::from).unwrap_or_default();
+    let content = Content { models, trainings: header.trainings, relations, access };
     if rest.is_empty() { Ok(content) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::{GrantEntry, GrantKey, GroupEntry, RoleEntry, UserEntry};
 use super::relation::{RelationEntry, RelationName, SchemaEntry};
 use super::training::TrainingEntry;
 
@@ -25,6 +26,22 @@ pub enum Action {
     PutSchema(SchemaEntry),
     /// There is no such schema any more but for what lies in it.
     DropSchema(String),
+    /// There is a user of that name, new or changed.
+    PutUser(UserEntry),
+    /// The user of that name is gone.
+    DropUser(String),
+    /// There is a group of that name, new or changed.
+    PutGroup(GroupEntry),
+    /// The group of that name is gone.
+    DropGroup(String),
+    /// There is a role of that name.
+    PutRole(RoleEntry),
+    /// The role of that name is gone.
+    DropRole(String),
+    /// Somebody has a privilege. It ends when what it is on is dropped.
+    Grant(GrantEntry),
+    /// Somebody has it no more.
+    Revoke(GrantKey),
 }
 
 impl Action {
@@ -34,6 +51,14 @@ impl Action {
             Self::PutModel(_) | Self::DropModel(_) => 1,
             Self::PutTraining(_) => 2,
             Self::PutRelation(_) | Self::DropRelation(_) | Self::PutSchema(_) | Self::DropSchema(_) => 3,
+            Self::PutUser(_)
+            | Self::DropUser(_)
+            | Self::PutGroup(_)
+            | Self::DropGroup(_)
+            | Self::PutRole(_)
+            | Self::DropRole(_)
+            | Self::Grant(_)
+            | Self::Revoke(_) => 4,
         }
     }
 }

@@ -16,6 +16,7 @@
 //! they are, and what reads commits only reads the same catalog. Every file has the lowest format that holds what is in it,
 //! so that earlier versions read a catalog until something is in it that they do not know.
 
+mod access;
 mod checkpoint;
 mod entry;
 mod folder;
@@ -25,6 +26,7 @@ mod relation;
 mod state;
 mod training;
 
+pub use self::access::{Access, GrantEntry, GrantKey, Grantee, GroupEntry, Object, Privilege, RoleEntry, UserEntry};
 pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
 pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};

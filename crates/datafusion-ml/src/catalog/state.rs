@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::access::{Access, Grantee, Object};
 use super::entry::{Action, FUNCTION_SUFFIXES, FunctionName, ModelKey, ModelName};
 use super::indexed::IndexedEntry;
 use super::relation::{RelationEntry, RelationName, Relations, SchemaEntry};
@@ -20,6 +21,8 @@ pub struct CatalogState {
     /// In the order of their names. There are few.
     trainings: Vec<Arc<TrainingEntry>>,
     relations: Relations,
+    /// Behind a pointer: it may be large, and changes seldom.
+    access: Arc<Access>,
 }
 
 impl CatalogState {
@@ -29,6 +32,7 @@ impl CatalogState {
         models: Vec<IndexedEntry>,
         trainings: Vec<TrainingEntry>,
         relations: Relations,
+        access: Access,
     ) -> Self {
         let mut by_name: Vec<_> = models.into_iter().map(Arc::new).collect();
         let mut by_function = by_name.clone();
@@ -36,7 +40,7 @@ impl CatalogState {
         by_function.sort_by(|a, b| a.key().function.cmp(&b.key().function));
         let mut trainings: Vec<_> = trainings.into_iter().map(Arc::new).collect();
         trainings.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { version, by_name, by_function, trainings, relations }
+        Self { version, by_name, by_function, trainings, relations, access: Arc::new(access) }
     }
 
     /// The number of the last commit; 0 before the first.
@@ -98,6 +102,16 @@ impl CatalogState {
         self.relations.schemas.values()
     }
 
+    /// The schema of that name, if a statement created it.
+    pub fn schema(&self, name: &str) -> Option<&Arc<SchemaEntry>> {
+        self.relations.schemas.get(name)
+    }
+
+    /// The users, groups and roles, and what they may do.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Whether there is a schema of that name, created by a statement or by something that lies in it.
     pub fn has_schema(&self, name: &str) -> bool {
         self.relations.schemas.contains_key(name)
@@ -117,6 +131,7 @@ impl CatalogState {
                 Action::DropModel(name) => {
                     self.remove_training(&name);
                     self.remove(&name);
+                    self.forget(Object::Model(name));
                 }
                 Action::PutTraining(entry) => {
                     self.remove_training(&entry.name);
@@ -128,14 +143,49 @@ impl CatalogState {
                 }
                 Action::DropRelation(name) => {
                     self.relations.by_name.remove(&name);
+                    self.forget(Object::Relation(name));
                 }
                 Action::PutSchema(entry) => {
                     self.relations.schemas.insert(entry.name.clone(), Arc::new(entry));
                 }
                 Action::DropSchema(name) => {
                     self.relations.schemas.remove(&name);
+                    self.forget(Object::Schema(name));
                 }
+                action => self.apply_access(action),
             }
+        }
+    }
+
+    fn apply_access(&mut self, action: Action) {
+        let access = Arc::make_mut(&mut self.access);
+        match action {
+            Action::PutUser(user) => drop(access.users.insert(user.name.clone(), user)),
+            Action::DropUser(name) => {
+                access.users.remove(&name);
+                access.forget_member(&Grantee::User(name));
+            }
+            Action::PutGroup(group) => drop(access.groups.insert(group.name.clone(), group)),
+            Action::DropGroup(name) => {
+                access.groups.remove(&name);
+                access.forget_member(&Grantee::Group(name));
+            }
+            Action::PutRole(role) => drop(access.roles.insert(role.name.clone(), role)),
+            Action::DropRole(name) => {
+                access.roles.remove(&name);
+                access.forget_member(&Grantee::Role(name.clone()));
+                access.forget_object(&Object::Role(name));
+            }
+            Action::Grant(grant) => drop(access.grants.insert(grant.key.clone(), grant)),
+            Action::Revoke(key) => drop(access.grants.remove(&key)),
+            _ => {}
+        }
+    }
+
+    /// Forgets the grants on what is gone.
+    fn forget(&mut self, object: Object) {
+        if !self.access.grants.is_empty() {
+            Arc::make_mut(&mut self.access).forget_object(&object);
         }
     }
 
