@@ -1,6 +1,7 @@
 //! What a user can do with datafusion-ml, tested from the outside.
 
 mod architecture;
+mod attacks;
 mod background;
 mod catalog;
 mod counting_store;

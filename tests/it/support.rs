@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::error::Result;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_ml::{MlSession, find_error};
+use datafusion_ml::{MlSession, MlSessionBuilder, find_error};
 
 /// The project's root folder.
 pub(crate) fn project_root() -> PathBuf {
@@ -24,6 +24,16 @@ pub(crate) async fn session(location: &str) -> MlSession {
 
 /// The same with a number of threads.
 pub(crate) async fn session_with_threads(location: &str, threads: usize) -> MlSession {
+    builder(location, threads).await.build().await.unwrap()
+}
+
+/// The session of a user of the catalog.
+pub(crate) async fn session_of(location: &str, user: &str) -> MlSession {
+    builder(location, 2).await.with_user(user).build().await.unwrap()
+}
+
+/// A session to be built over the store at `location`, with the project's tables.
+pub(crate) async fn builder(location: &str, threads: usize) -> MlSessionBuilder {
     let config = SessionConfig::new().with_information_schema(true).with_target_partitions(threads);
     let context = SessionContext::new_with_config(config);
     for table in ["banknote", "abalone", "customer_activity"] {
@@ -33,9 +43,6 @@ pub(crate) async fn session_with_threads(location: &str, threads: usize) -> MlSe
         .with_algorithms(datafusion_ml_algorithms::all())
         .with_store(location)
         .with_stored_tables()
-        .build()
-        .await
-        .unwrap()
 }
 
 /// The answer as a table; errors as their message.

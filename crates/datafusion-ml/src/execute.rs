@@ -6,6 +6,8 @@ mod create_view;
 mod drop;
 mod entry;
 mod external_table;
+mod grants;
+mod identities;
 mod modify;
 mod schema;
 mod training_spec;
@@ -28,18 +30,22 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
+use crate::authorize::denied;
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::invalid;
 use crate::options::MlOptions;
 use crate::relations::{qualify, qualify_node};
-use crate::resolve::{deregister, resolve, resolve_all};
+use crate::resolve::{deregister, forget_unusable, resolve, resolve_all};
 use crate::session::MlSession;
-use crate::show::{show, show_all, show_training};
+use crate::show::{Reader, show, show_all, show_training};
 use crate::sql::{CreateTable, DropModel, ShowModel, Statement, invalid_at};
 
 /// Runs a statement.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
+    if !session.shared.guard.is_idle() {
+        forget_unusable(session).await?;
+    }
     match statement {
         Statement::DataFusion(statement) => query(session, *statement).await,
         Statement::CreateModel(statement) => create_model::execute(session, *statement).await,
@@ -52,6 +58,7 @@ pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result
         Statement::CreateTable(statement) => create_table::execute(session, *statement).await,
         Statement::Copy(statement) => crate::copy::execute(session, *statement).await,
         Statement::Unload(statement) => unload::execute(session, *statement).await,
+        Statement::Access(statement) => identities::execute(session, *statement).await,
     }
 }
 
@@ -83,7 +90,7 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     if let Some(answer) = relations(session, &statement).await? {
         return Ok(answer);
     }
-    resolve(session, &mut statement).await?;
+    resolve(session, &mut statement, None).await?;
     let plan = session.plan(statement).await?;
     session.context().execute_logical_plan(plan).await
 }
@@ -115,7 +122,7 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
 pub(crate) async fn plan_query(session: &MlSession, mut query: Query) -> Result<LogicalPlan> {
     qualify_node(session, &mut query);
     let mut statement = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
-    resolve(session, &mut statement).await?;
+    resolve(session, &mut statement, None).await?;
     session.plan(statement).await
 }
 
@@ -157,15 +164,26 @@ fn lists_functions(statement: &DFStatement) -> bool {
 
 async fn show_model(session: &MlSession, statement: ShowModel) -> Result<DataFrame> {
     let batch = match statement {
-        ShowModel::All => show_all(&*session.shared.catalog.refresh().await?)?,
+        ShowModel::All => {
+            let state = session.shared.catalog.refresh().await?;
+            let rights = session.shared.guard.rights(&state);
+            let mut names = state.names().into_iter().collect::<Vec<_>>();
+            names.retain(|name| rights.may_see_model(&state, name).unwrap_or(false));
+            show_all(names)?
+        }
         ShowModel::Named(name) => {
             let place = name.span();
             let name = model_name(session, &name)?;
             let (state, training) = find_training(session, |state| state.training(&name)).await?;
+            let rights = session.shared.guard.rights(&state);
+            if !rights.may_see_model(&state, &name)? {
+                return Err(no_such_model(session, &state, &name, place));
+            }
+            let reader = if rights.may_replace_model(&state, &name)? { Reader::Owner } else { Reader::Other };
             match (state.model(&name), &training) {
-                (Some(model), training) => show(model.entry()?, training.as_ref())?,
-                (None, Some(training)) => show_training(training)?,
-                (None, None) => return Err(no_such_model(&state, &name, place)),
+                (Some(model), training) => show(model.entry()?, training.as_ref(), reader)?,
+                (None, Some(training)) => show_training(training, reader)?,
+                (None, None) => return Err(no_such_model(session, &state, &name, place)),
             }
         }
     };
@@ -179,9 +197,19 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
     let decide = |state: &CatalogState| {
         model = state.model(&name).map(|model| model.key().clone());
         training = state.training(&name).map(|training| training.id);
+        let rights = shared.guard.rights(state);
+        if !rights.may_drop_model(state, &name)? {
+            if rights.may_see_model(state, &name)? {
+                return Err(denied(format!(
+                    "permission denied for model {name}; it can be dropped by its owner, the owner of its schema, and roles \
+                     with DROP MODEL"
+                )));
+            }
+            (model, training) = (None, None);
+        }
         match (&model, training, statement.if_exists) {
             (None, None, true) => Ok(Vec::new()),
-            (None, None, false) => Err(no_such_model(state, &name, statement.name.span())),
+            (None, None, false) => Err(no_such_model(session, state, &name, statement.name.span())),
             _ => Ok(vec![Action::DropModel(name.clone())]),
         }
     };
@@ -231,8 +259,15 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
 }
 
 /// The error for a name that no model has.
-pub(crate) fn no_such_model(state: &CatalogState, name: &ModelName, place: Span) -> datafusion::error::DataFusionError {
-    let names: BTreeSet<&str> = state.names().into_iter().map(|name| name.name.as_str()).collect();
+pub(crate) fn no_such_model(
+    session: &MlSession,
+    state: &CatalogState,
+    name: &ModelName,
+    place: Span,
+) -> datafusion::error::DataFusionError {
+    let rights = session.shared.guard.rights(state);
+    let names = state.names().into_iter().filter(|name| rights.may_see_model(state, name).unwrap_or(false));
+    let names: BTreeSet<&str> = names.map(|name| name.name.as_str()).collect();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),
         None => "SHOW MODEL ALL lists the models".to_owned(),

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 use datafusion_ml_core::FittedModel;
 
 use crate::background::TrainingStatus;
-use crate::catalog::ModelEntry;
+use crate::catalog::{ModelEntry, ModelName};
 use crate::error::invalid;
 
 /// The function's name.
@@ -30,7 +30,7 @@ pub(crate) const EXPLAIN_MODEL: &str = "explain_model";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ExplainModel {
     /// By the text that names the model.
-    reports: BTreeMap<String, ScalarValue>,
+    reports: BTreeMap<String, (ModelName, ScalarValue)>,
     signature: Signature,
 }
 
@@ -46,18 +46,30 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
 });
 
 /// Puts the function into the context, with one more report if there is one; `text` is what the statement calls the model.
-pub(crate) fn register_explain_model(state: &mut SessionState, report: Option<(&str, ScalarValue)>) -> Result<()> {
+pub(crate) fn register_explain_model(
+    state: &mut SessionState,
+    report: Option<(&str, &ModelName, ScalarValue)>,
+) -> Result<()> {
     let registered = state.scalar_functions().get(EXPLAIN_MODEL);
     let registered = registered.and_then(|function| function.inner().downcast_ref::<ExplainModel>().cloned());
     let mut function = registered.unwrap_or_else(|| ExplainModel {
         reports: BTreeMap::new(),
         signature: Signature::string(1, Volatility::Immutable),
     });
-    if let Some((text, report)) = report {
-        function.reports.insert(text.to_owned(), report);
+    if let Some((text, name, report)) = report {
+        function.reports.insert(text.to_owned(), (name.clone(), report));
     }
     state.register_udf(Arc::new(ScalarUDF::from(function)))?;
     Ok(())
+}
+
+/// The model that a call of the function names, if this is the function; every one that it knows, if that cannot be told.
+pub(crate) fn explained_models<'a>(function: &'a ScalarUDF, text: Option<&str>) -> Vec<&'a ModelName> {
+    let Some(function) = function.inner().downcast_ref::<ExplainModel>() else { return Vec::new() };
+    match text {
+        Some(text) => function.reports.get(text).map(|(name, _)| name).into_iter().collect(),
+        None => function.reports.values().map(|(name, _)| name).collect(),
+    }
 }
 
 /// What is known of the model: `{version, explanations: {kernel_shap: {label0: {global_shap_values: {column: value, ...},
@@ -110,7 +122,7 @@ impl ExplainModel {
         let Some(text) = argument.and_then(|argument| argument.try_as_str().flatten()) else {
             return Err(invalid(format!("{EXPLAIN_MODEL} takes a model's name as text: {EXPLAIN_MODEL}('my_model')")));
         };
-        self.reports.get(text).ok_or_else(|| {
+        self.reports.get(text).map(|(_, report)| report).ok_or_else(|| {
             invalid(format!(
                 "model {text} has not been asked for in this session; run the statement through MlSession::sql"
             ))

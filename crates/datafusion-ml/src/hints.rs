@@ -165,7 +165,9 @@ impl<'a> Unknown<'a> {
 /// A model's function of that name in another schema than the default one.
 fn elsewhere(session: &MlSession, name: &str) -> Option<String> {
     let models = session.shared.catalog.cached();
-    let mut functions = models.models().flat_map(|model| model.key().functions());
+    let rights = session.shared.guard.rights(&models);
+    let known = models.models().filter(|model| rights.may_execute(&models, model).unwrap_or(false));
+    let mut functions = known.flat_map(|model| model.key().functions());
     functions.find(|function| function.name == name).map(|function| function.to_string())
 }
 
@@ -175,7 +177,9 @@ fn session_schema(state: &SessionState) -> &str {
 
 fn functions(session: &MlSession, state: &SessionState) -> Vec<String> {
     let models = session.shared.catalog.cached();
-    let of_models = models.models().flat_map(|model| model.key().functions()).map(|function| function.name);
+    let rights = session.shared.guard.rights(&models);
+    let known = models.models().filter(|model| rights.may_execute(&models, model).unwrap_or(false));
+    let of_models = known.flat_map(|model| model.key().functions()).map(|function| function.name);
     let builtin = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
     of_models.chain(builtin.chain(state.window_functions().keys()).cloned()).collect()
 }

@@ -17,9 +17,10 @@
 //! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned,
 //! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them (`predict_once` no more
 //! often than needed), `explain` says what they look at,
-//! `tables` how they were trained and how well they do, `show` reports, `relations` are tables and views that outlive the
+//! `tables` how they were trained and how well they do, `show` reports, `authorize` decides who may do what, `relations` are tables and views that outlive the
 //! session, `copy` fills them from files.
 
+mod authorize;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod background;

@@ -21,6 +21,7 @@ use datafusion_ml_core::{Algorithm, Error, FittedModel};
 pub(crate) use self::named::named_model;
 use self::named::resolve_named;
 use self::system_views::resolve_system_views;
+use crate::authorize::{Rights, call_whoami};
 use crate::background::{Training, TrainingStatus, find_training};
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
 use crate::error::{external, find_error, invalid};
@@ -31,11 +32,16 @@ use crate::store::{StoreRoot, parse_store_url};
 
 /// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
 /// neither built in nor of a model are left for the planner to complain about.
-pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
+///
+/// `view_owner` is given where the statement is the text of a view: it runs with its owner's rights.
+pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, view_owner: Option<&str>) -> Result<()> {
+    if let DFStatement::Statement(statement) = statement {
+        call_whoami(statement);
+    }
     let called = function_names(statement);
-    resolve_names(session, &called).await?;
-    resolve_named(session, statement).await?;
-    resolve_system_views(session, statement).await?;
+    resolve_names(session, &called, view_owner).await?;
+    resolve_named(session, statement, view_owner).await?;
+    resolve_system_views(session, statement, view_owner).await?;
     if called.iter().any(|name| name.contains('.')) {
         let state = session.context().state_ref();
         let state = state.read();
@@ -45,7 +51,7 @@ pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement) ->
 }
 
 /// Resolves the functions of these names, as a statement calls them: `f`, `schema.f`.
-async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result<()> {
+async fn resolve_names(session: &MlSession, called: &BTreeSet<String>, view_owner: Option<&str>) -> Result<()> {
     let called: Vec<&String> = {
         let state = session.context().state_ref();
         let state = state.read();
@@ -61,17 +67,52 @@ async fn resolve_names(session: &MlSession, called: &BTreeSet<String>) -> Result
             Some((schema, name)) => FunctionName::new(schema, name),
             None => FunctionName::new(&default_schema, name),
         };
-        if catalog.model_of_function(&function).is_none() && catalog.training_of_function(&function).is_some() {
+        let rights = rights(session, &catalog, view_owner);
+        if catalog.model_of_function(&function).is_none()
+            && catalog
+                .training_of_function(&function)
+                .is_some_and(|training| rights.may_see_training(&catalog, training))
+        {
             catalog = not_in_training(session, &function).await?;
         }
         match catalog.model_of_function(&function) {
-            Some(model) => {
+            Some(model) if rights.may_execute(&catalog, model)? => {
                 let entry = model.entry()?;
                 if !are_registered(session, entry, [name.as_str()]) {
                     load(session, entry).await?;
                 }
             }
-            None => forget(session, name),
+            _ => forget(session, name),
+        }
+    }
+    Ok(())
+}
+
+/// The rights with which a statement is resolved.
+fn rights(session: &MlSession, catalog: &CatalogState, view_owner: Option<&str>) -> Rights {
+    match view_owner {
+        Some(owner) => session.shared.guard.rights_of_owner(catalog, owner),
+        None => session.shared.guard.rights(catalog),
+    }
+}
+
+/// Takes the functions of models that the principal may not use out of the context, so that nothing lists them.
+pub(crate) async fn forget_unusable(session: &MlSession) -> Result<()> {
+    let catalog = session.shared.catalog.refresh().await?;
+    let rights = rights(session, &catalog, None);
+    if rights.is_superuser() {
+        return Ok(());
+    }
+    let functions: Vec<(String, ModelName)> = {
+        let state = session.context().state_ref();
+        let state = state.read();
+        let ours =
+            |(name, function): (&String, &Arc<ScalarUDF>)| Some((name.clone(), entry_of(function)?.name.clone()));
+        state.scalar_functions().iter().filter_map(ours).collect()
+    };
+    for (function, model) in functions {
+        if !catalog.model(&model).map_or(Ok(false), |model| rights.may_execute(&catalog, model))? {
+            forget(session, &function);
         }
     }
     Ok(())
@@ -104,7 +145,11 @@ fn not_ready(Training { entry, status }: &Training, called: &dyn std::fmt::Displ
 pub(crate) async fn resolve_all(session: &MlSession) -> Result<()> {
     let default_schema = session.default_schema();
     let catalog = session.shared.catalog.refresh().await?;
+    let rights = rights(session, &catalog, None);
     for model in catalog.models() {
+        if !rights.may_execute(&catalog, model)? {
+            continue;
+        }
         let entry = model.entry()?;
         let names: Vec<String> = entry.functions().iter().flat_map(|f| call_names(f, &default_schema)).collect();
         if !are_registered(session, entry, names.iter().map(String::as_str)) {
@@ -220,6 +265,7 @@ pub(crate) fn check_function_names(
     entry_functions: &[FunctionName],
     model: &ModelName,
 ) -> Result<()> {
+    let rights = rights(session, catalog, None);
     let state = session.context().state_ref();
     let state = state.read();
     for function in entry_functions {
@@ -229,13 +275,20 @@ pub(crate) fn check_function_names(
                 function.name
             )));
         }
+        let taken = || Err(invalid(format!("function name {function} is taken; choose another name after FUNCTION")));
         if let Some(other) = catalog.model_of_function(function).filter(|other| other.name() != model) {
+            if !rights.may_execute(catalog, other)? {
+                return taken();
+            }
             return Err(invalid(format!(
                 "function {function} belongs to model {}; choose another name after FUNCTION, or drop that model",
                 other.name()
             )));
         }
         if let Some(other) = catalog.training_of_function(function).filter(|other| other.name != *model) {
+            if !rights.may_see_training(catalog, other) {
+                return taken();
+            }
             return Err(invalid(format!(
                 "function {function} will belong to model {}, see SHOW MODEL {}; choose another name after FUNCTION, or \
                  drop that model",

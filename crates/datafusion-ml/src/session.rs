@@ -15,6 +15,7 @@ use datafusion_ml_core::Algorithm;
 use datafusion_ml_redshift::{RedshiftDialect, planning_state};
 use parking_lot::Mutex;
 
+use crate::authorize::{Guard, Logins, log_in, register_whoami};
 use crate::background::Trainings;
 use crate::catalog::{Catalog, ModelName};
 use crate::error::invalid;
@@ -50,13 +51,17 @@ pub(crate) struct Shared {
     pub(crate) stores: Arc<dyn ObjectStores>,
     pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
-    pub(crate) owner: String,
+    /// For whom the session acts, and what that principal may do.
+    pub(crate) guard: Arc<Guard>,
     pub(crate) trainings: Trainings,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MlSession").field("root", &self.root.url()).field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("MlSession")
+            .field("root", &self.root.url())
+            .field("user", &self.guard.user())
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,6 +75,9 @@ pub struct MlSessionBuilder {
     notices: Option<Arc<dyn Notices>>,
     owner: String,
     tables: TablesOf,
+    user: Option<String>,
+    password: Option<String>,
+    logins: Logins,
 }
 
 /// Whose the tables are that CREATE TABLE makes.
@@ -127,10 +135,32 @@ impl MlSessionBuilder {
         self
     }
 
+    /// Opens the session as a user of the catalog, who may do what that user has been granted. Building fails if there is no
+    /// such user. Without this the session is that of the owner of the process, who may do everything. No statement
+    /// changes for whom a session acts but `SET SESSION AUTHORIZATION`, which is for superusers.
+    pub fn with_user(mut self, name: impl Into<String>) -> Self {
+        self.user = Some(name.into());
+        self
+    }
+
+    /// Has the user's password checked, where the program has not made sure who it is. Building fails if it is wrong.
+    pub fn with_password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Wants a user with a password as soon as a user of the catalog has one. Until then a session without a user is that
+    /// of the owner of the store, who has to create the first superuser.
+    pub fn with_logins(mut self) -> Self {
+        self.logins = Logins::Required;
+        self
+    }
+
     /// The session. Registers the `ml` options with the context. Fails if the store cannot be opened or its catalog
     /// cannot be read.
     pub async fn build(self) -> Result<MlSession> {
-        let Self { context, algorithms, store, stores, progress, notices, owner, tables } = self;
+        let Self { context, algorithms, store, stores, progress, notices, owner, tables, user, password, logins } =
+            self;
         {
             let state = context.state_ref();
             let mut state = state.write();
@@ -145,7 +175,11 @@ impl MlSessionBuilder {
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
         let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
         let catalog = Arc::new(Catalog::new(root.clone()));
-        catalog.refresh().await?;
+        let state = catalog.refresh().await?;
+        log_in(&state, user.as_deref(), password.as_deref(), logins)?;
+        let guard = Arc::new(Guard::new(Arc::clone(&catalog), root.url().clone(), owner, user));
+        context.add_analyzer_rule(Arc::clone(&guard) as _);
+        register_whoami(&mut context.state_ref().write(), &guard)?;
         let trainings = Trainings::default();
         let catalog_name = context.copied_config().options().catalog.default_catalog.clone();
         let inner = match tables {
@@ -170,7 +204,7 @@ impl MlSessionBuilder {
                 stores,
                 algorithms,
                 progress,
-                owner,
+                guard,
                 trainings,
             }
         });
@@ -193,6 +227,9 @@ impl MlSession {
             notices: None,
             tables: TablesOf::Context,
             owner: "admin".to_owned(),
+            user: None,
+            password: None,
+            logins: Logins::Optional,
         }
     }
 
@@ -246,7 +283,10 @@ impl MlSession {
     /// outside the default schema.
     pub fn model_names(&self) -> Vec<String> {
         let default_schema = self.default_schema();
-        self.shared.catalog.cached().names().into_iter().map(|name| short_name(name, &default_schema)).collect()
+        let state = self.shared.catalog.cached();
+        let rights = self.shared.guard.rights(&state);
+        let names = state.names().into_iter().filter(|name| rights.may_see_model(&state, name).unwrap_or(false));
+        names.map(|name| short_name(name, &default_schema)).collect()
     }
 
     /// The names of the models that this session is training in the background, in the order in which that began.
@@ -265,6 +305,11 @@ impl MlSession {
     pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
         let places = Places::of(&statement);
         let planned = Self::plan_in(self.context().state(), statement).await;
+        let planned = planned.and_then(|plan| match self.shared.guard.is_idle() {
+            true => Ok(plan),
+            // EXPLAIN would show the analyzer's error with the plan.
+            false => self.shared.guard.authorize(plan.clone()).map(|_| plan),
+        });
         planned.map_err(|error| with_hint(self, error, &places))
     }
 
@@ -292,6 +337,11 @@ impl MlSession {
             state = planning_state(state)?;
         }
         state.create_logical_expr(text, &DFSchema::empty())
+    }
+
+    /// The name of whom the session acts for: whose things are that it makes.
+    pub(crate) fn user(&self) -> String {
+        self.shared.guard.user()
     }
 
     /// Says what is worth knowing of a statement that succeeds.

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
 use crate::background::{Training, TrainingStatus};
-use crate::catalog::{CatalogState, ModelEntry, ModelName, SourceText, StatementReport};
+use crate::catalog::{ModelEntry, ModelName, SourceText, StatementReport};
 
 /// The rows of a report.
 #[derive(Default)]
@@ -56,16 +56,24 @@ impl Report {
     }
 }
 
+/// Who reads a report: only a model's owner is told where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The owner of the model, or a superuser.
+    Owner,
+    /// Who may use it.
+    Other,
+}
+
 /// `SHOW MODEL ALL`: columns `Schema Name` and `Model Name`.
-pub(crate) fn show_all(state: &CatalogState) -> Result<RecordBatch> {
-    let names = state.names().into_iter();
-    let (schemas, models) = names.map(|name| (name.schema.clone(), name.name.clone())).unzip();
+pub(crate) fn show_all(names: Vec<&ModelName>) -> Result<RecordBatch> {
+    let (schemas, models) = names.into_iter().map(|name| (name.schema.clone(), name.name.clone())).unzip();
     two_columns(["Schema Name", "Model Name"], schemas, models)
 }
 
 /// `SHOW MODEL name`: columns `Key` and `Value`, in Redshift's order, with what we know beyond it at the end of its group.
 /// `training` is of the model that is to replace this one.
-pub(crate) fn show(entry: &ModelEntry, training: Option<&Training>) -> Result<RecordBatch> {
+pub(crate) fn show(entry: &ModelEntry, training: Option<&Training>, reader: Reader) -> Result<RecordBatch> {
     let facts = &entry.report;
     let mut report = Report::default();
     report.origin(&entry.name, &entry.owner, entry.created_at);
@@ -90,12 +98,12 @@ pub(crate) fn show(entry: &ModelEntry, training: Option<&Training>) -> Result<Re
         format!("datafusion-ml-{}", &entry.artifact.digest[..entry.artifact.digest.len().min(16)]),
     );
     report.rows("Function Name", entry.functions().into_iter().map(|function| function.name));
-    report.function(facts);
+    report.function(facts, reader);
     report.into_batch()
 }
 
 /// `SHOW MODEL name` of a model that is being trained, or could not be.
-pub(crate) fn show_training(training: &Training) -> Result<RecordBatch> {
+pub(crate) fn show_training(training: &Training, reader: Reader) -> Result<RecordBatch> {
     let Training { entry, status } = training;
     let mut report = Report::default();
     report.origin(&entry.name, &entry.owner, entry.created_at);
@@ -103,7 +111,7 @@ pub(crate) fn show_training(training: &Training) -> Result<RecordBatch> {
     report.training_data(&entry.report);
     report.parameters(&entry.report);
     report.row("Function Name", &entry.function.name);
-    report.function(&entry.report);
+    report.function(&entry.report, reader);
     report.into_batch()
 }
 
@@ -152,15 +160,17 @@ impl Report {
         self.optional("Objective", facts.objective.as_ref());
     }
 
-    fn function(&mut self, facts: &StatementReport) {
+    fn function(&mut self, facts: &StatementReport, reader: Reader) {
         let (names, types): (Vec<&str>, Vec<&str>) =
             facts.parameters.iter().map(|(name, data_type)| (name.as_str(), data_type.as_str())).unzip();
         self.row("Function Parameters", names.join(" "));
         self.row("Function Parameter Types", types.join(" "));
         self.optional("Function Return Type", Some(&facts.returns).filter(|returns| !returns.is_empty()));
-        self.optional("IAM Role", facts.iam_role.as_ref());
-        self.optional("S3 Bucket", facts.s3_bucket.as_ref());
-        self.optional("KMS Key", facts.kms_key_id.as_ref());
+        if reader == Reader::Owner {
+            self.optional("IAM Role", facts.iam_role.as_ref());
+            self.optional("S3 Bucket", facts.s3_bucket.as_ref());
+            self.optional("KMS Key", facts.kms_key_id.as_ref());
+        }
         self.optional("Tags", facts.tags.as_ref());
         self.optional("Max Cells", facts.max_cells);
         self.optional("Max Runtime", facts.max_runtime);

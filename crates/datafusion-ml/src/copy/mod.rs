@@ -71,7 +71,7 @@ async fn target_table(session: &MlSession, name: &RelationName) -> Result<Arc<dy
     let reference = TableReference::partial(name.schema.as_str(), name.name.as_str());
     let catalog = session.shared.catalog.refresh().await?;
     if !session.context().table_exist(reference.clone())? {
-        return Err(no_such_relation(&catalog, name));
+        return Err(no_such_relation(session, &catalog, name));
     }
     session.context().table_provider(reference).await
 }
@@ -106,6 +106,7 @@ fn loaded_columns(
 async fn files(session: &MlSession, statement: &Copy) -> Result<Vec<SourceFile>> {
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
     let url = ListingTableUrl::parse(&statement.location)?;
+    session.shared.guard.check_files(url.get_url())?;
     let found = SourceFiles::open(url, statement.options.region.as_deref(), &runtime, stores).await?.list().await?;
     match found.is_empty() {
         true => Err(invalid(format!("there are no files at {}; check the place", statement.location))),

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::entry::{draft, entry, ready, training};
 use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
+use crate::authorize::denied;
 use crate::background::{is_wanted, see_through};
 use crate::catalog::{
     Action, ArtifactLocation, CatalogState, FUNCTION_SUFFIXES, FunctionName, ModelEntry, ModelName, SourceText,
@@ -28,7 +29,7 @@ use crate::catalog::{
 use crate::error::{external, invalid};
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
-use crate::sql::{CreateModel, ExplainCreateModel, ModelSource};
+use crate::sql::{CreateModel, ExplainCreateModel, IamRole, ModelSource};
 use crate::store::{StoreRoot, parse_store_url};
 use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 
@@ -151,11 +152,16 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let function = statement.function.as_ref().ok_or_else(|| invalid("FUNCTION is missing; add FUNCTION name"))?;
     let function = qualified_name(function, &name.schema)?;
     let catalog = session.shared.catalog.refresh().await?;
+    let role = statement.iam_role.as_ref().map(|role| match role {
+        IamRole::Default => "default",
+        IamRole::Arn(arn) => arn,
+    });
+    session.shared.guard.rights(&catalog).check_create_model(&catalog, &[&name.schema, &function.schema], role)?;
     check_names(session, &catalog, statement, &name, &function)?;
 
     let (query, source) = training_query(session, statement)?;
     let mut query = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
-    resolve(session, &mut query).await?;
+    resolve(session, &mut query, None).await?;
     let query = session.plan(query).await?;
     let schema = Arc::clone(query.schema().inner());
     let spec = training_spec(session, statement, &name, &schema)?;
@@ -190,6 +196,13 @@ fn check_names(
     function: &FunctionName,
 ) -> Result<()> {
     let remedy = "use CREATE OR REPLACE MODEL, or DROP MODEL first";
+    let rights = session.shared.guard.rights(catalog);
+    if !rights.may_replace_model(catalog, name)? {
+        return Err(match rights.may_see_model(catalog, name)? {
+            true => denied(format!("permission denied for model {name}; it can be replaced by its owner")),
+            false => invalid(format!("model name {name} is taken; choose another")),
+        });
+    }
     match (catalog.model(name), catalog.training(name)) {
         _ if statement.or_replace => {}
         (Some(_), _) => return Err(invalid(format!("model {name} exists already; {remedy}"))),

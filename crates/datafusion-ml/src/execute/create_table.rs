@@ -46,8 +46,12 @@ pub(super) async fn execute(session: &MlSession, statement: CreateTable) -> Resu
     if !relations.has_schema(&state, &name.schema) {
         return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
     }
+    let rights = session.shared.guard.rights(&state);
+    if !is_temporary {
+        rights.check_create_in(&state, &name.schema)?;
+    }
     if let Some(other) = state.relation(&name).filter(|_| !is_temporary)
-        && !(table.or_replace && other.table().is_some())
+        && !(rights.owns(&other.owner) && table.or_replace && other.table().is_some())
     {
         return Err(exists(other));
     }
@@ -101,7 +105,7 @@ async fn create_in_store(
     statement: &SqlCreateTable,
 ) -> Result<()> {
     let table = TableEntry { schema: encode_schema(&columns.schema)?, columns: columns.entries, files: Vec::new() };
-    let owner = session.shared.owner.clone();
+    let owner = session.user();
     let entry = RelationEntry { name, id: 0, version: 0, owner, kind: RelationKind::Table(table) };
     if let Some(rows) = rows {
         let change = if statement.or_replace { Change::CreateOrReplace } else { Change::Create };

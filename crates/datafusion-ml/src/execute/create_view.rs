@@ -37,6 +37,8 @@ pub(super) async fn execute(
     if !relations.has_schema(&state, &name.schema) {
         return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
     }
+    let rights = session.shared.guard.rights(&state);
+    rights.check_create_in(&state, &name.schema)?;
     let columns: Vec<String> = statement.columns.iter().map(|column| folded(&column.name)).collect();
     if !statement.with_no_schema_binding {
         let plan = plan_query(session, statement.query.as_ref().clone()).await?;
@@ -61,13 +63,15 @@ pub(super) async fn execute(
         is_there = current.is_some() && statement.if_not_exists;
         match current {
             Some(_) if is_there => return Ok(Vec::new()),
-            Some(other) if !(statement.or_replace && other.noun() == "view") => return Err(exists(other)),
+            Some(other) if !(rights.owns(&other.owner) && statement.or_replace && other.noun() == "view") => {
+                return Err(exists(other));
+            }
             _ => {}
         }
         check_cycle(state, &name, &view.reads)?;
         let version = state.version() + 1;
         let id = current.map_or(version, |current| current.id);
-        let (owner, kind) = (session.shared.owner.clone(), RelationKind::View(view.clone()));
+        let (owner, kind) = (session.user(), RelationKind::View(view.clone()));
         Ok(vec![Action::PutRelation(Box::new(RelationEntry { name: name.clone(), id, version, owner, kind }))])
     };
     relations.catalog.commit(decide).await?;

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement as SqlSt
 use datafusion_ml_core::options::nearest;
 
 use super::{model_name, no_rows};
+use crate::authorize::{Rights, denied};
 use crate::catalog::{Action, CatalogState, ModelKey, RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 use crate::relations::StoredRelations;
@@ -58,17 +59,23 @@ async fn drop_relations(
     let mut notices = Vec::new();
     let decide = |state: &CatalogState| {
         notices.clear();
+        let rights = session.shared.guard.rights(state);
         let mut dropped = BTreeSet::new();
         for name in &stored {
-            match state.relation(name) {
+            match state.relation(name).filter(|relation| may_drop(&rights, state, relation)) {
                 Some(relation) => {
                     check_type(relation, object_type)?;
                     dropped.insert(name.clone());
                 }
+                None if state.relation(name).is_some_and(|relation| rights.may_see(state, relation)) => {
+                    return Err(denied(format!(
+                        "permission denied for {name}; it can be dropped by its owner and by the owner of its schema"
+                    )));
+                }
                 None if if_exists => {
                     notices.push(format!("there is no {} {name}, nothing was done", noun(object_type)))
                 }
-                None => return Err(no_such_relation(state, name)),
+                None => return Err(no_such_relation(session, state, name)),
             }
         }
         let views = views_of(state, &dropped);
@@ -87,6 +94,10 @@ async fn drop_relations(
     }
     notices.iter().for_each(|text| session.notice(text));
     Ok(())
+}
+
+fn may_drop(rights: &Rights, state: &CatalogState, relation: &RelationEntry) -> bool {
+    rights.owns(&relation.owner) || rights.owns_schema(state, &relation.name.schema)
 }
 
 fn noun(object_type: ObjectType) -> &'static str {
@@ -121,8 +132,13 @@ fn views_of(state: &CatalogState, dropped: &BTreeSet<RelationName>) -> Vec<Relat
 }
 
 /// The error for a name that no relation has.
-pub(crate) fn no_such_relation(state: &CatalogState, name: &RelationName) -> DataFusionError {
-    let names = state.relations().map(|relation| relation.name.name.as_str()).collect::<BTreeSet<_>>();
+pub(crate) fn no_such_relation(session: &MlSession, state: &CatalogState, name: &RelationName) -> DataFusionError {
+    let rights = session.shared.guard.rights(state);
+    let names = state
+        .relations()
+        .filter(|relation| rights.may_see(state, relation))
+        .map(|relation| relation.name.name.as_str())
+        .collect::<BTreeSet<_>>();
     let hint = match nearest(&name.name, names) {
         Some(near) => format!("did you mean {near}?"),
         None => "SHOW TABLES lists what there is".to_owned(),
@@ -146,6 +162,9 @@ async fn drop_schema(
         is_there = relations.has_schema(state, &name);
         if !is_there && !if_exists {
             return Err(invalid(format!("there is no schema {name}; SHOW TABLES lists those in which something lies")));
+        }
+        if is_there && !session.shared.guard.rights(state).owns_schema(state, &name) {
+            return Err(denied(format!("permission denied for schema {name}; it can be dropped by its owner")));
         }
         let inside: BTreeSet<RelationName> =
             state.relations().map(|relation| &relation.name).filter(|r| r.schema == name).cloned().collect();

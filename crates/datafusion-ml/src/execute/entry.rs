@@ -34,7 +34,7 @@ pub(super) fn draft(
     TrainingEntry {
         name: prepared.name.clone(),
         id: 0,
-        owner: session.shared.owner.clone(),
+        owner: session.user(),
         created_at: unix_seconds(),
         function: prepared.function.clone(),
         report: StatementReport {

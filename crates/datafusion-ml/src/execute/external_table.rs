@@ -34,17 +34,22 @@ pub(super) async fn execute(
     if !relations.has_schema(&state, &name.schema) {
         return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
     }
+    let rights = session.shared.guard.rights(&state);
+    rights.check_create_in(&state, &name.schema)?;
     let mut kept = statement.clone();
     absolute_locations(&mut kept);
     (kept.if_not_exists, kept.or_replace) = (false, false);
     let kind = RelationKind::External(statement_of(&kept));
-    let entry = RelationEntry { name, id: 0, version: 0, owner: session.shared.owner.clone(), kind };
+    let entry = RelationEntry { name, id: 0, version: 0, owner: session.user(), kind };
     let taken = state.relation(&entry.name);
     if taken.is_some() && statement.if_not_exists {
         session.notice(&format!("{} exists already, nothing was done", entry.name));
         return no_rows(session).map(Some);
     }
-    let hinders = |other: &RelationEntry| !(statement.or_replace && matches!(other.kind, RelationKind::External(_)));
+    let hinders = |other: &RelationEntry| {
+        let is_external = matches!(other.kind, RelationKind::External(_));
+        !(rights.owns(&other.owner) && statement.or_replace && is_external)
+    };
     if let Some(other) = taken.filter(|other| hinders(other)) {
         return Err(exists(other));
     }

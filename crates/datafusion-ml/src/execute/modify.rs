@@ -12,7 +12,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{count_answer, model_name, no_rows, plan_query, run_count};
-use crate::catalog::{Action, CatalogState, RelationEntry, RelationKind, TableEntry};
+use crate::authorize::check_relation;
+use crate::catalog::{Action, CatalogState, Privilege, RelationEntry, RelationKind, TableEntry};
 use crate::error::invalid;
 use crate::relations::{Change, StoredRelations, folded, write_plan};
 use crate::session::MlSession;
@@ -26,7 +27,7 @@ pub(super) async fn delete(
 ) -> Result<Option<DataFrame>> {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     let [table] = from.as_slice() else { return Ok(None) };
-    let Some(entry) = stored(session, relations, table).await? else { return Ok(None) };
+    let Some(entry) = stored(session, relations, table, Privilege::Delete).await? else { return Ok(None) };
     if delete.using.is_some() || delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() {
         return Err(invalid(
             "DELETE with USING, RETURNING, ORDER BY or LIMIT is not supported; write DELETE FROM t WHERE x IN (SELECT ...)",
@@ -53,7 +54,7 @@ pub(super) async fn update(
     relations: &Arc<StoredRelations>,
     update: &Update,
 ) -> Result<Option<DataFrame>> {
-    let Some(entry) = stored(session, relations, &update.table).await? else { return Ok(None) };
+    let Some(entry) = stored(session, relations, &update.table, Privilege::Update).await? else { return Ok(None) };
     if update.from.is_some() || update.returning.is_some() || update.limit.is_some() || !update.order_by.is_empty() {
         return Err(invalid("UPDATE with FROM, RETURNING, ORDER BY or LIMIT is not supported"));
     }
@@ -100,6 +101,11 @@ pub(super) async fn truncate(
         let name = model_name(session, &target.name)?;
         let entry = state.relation(&name).filter(|entry| entry.table().is_some() && !relations.is_of_context(&name));
         let Some(entry) = entry else { return Ok(None) };
+        let rights = session.shared.guard.rights(&state);
+        if !rights.may_see(&state, entry) {
+            return Ok(None);
+        }
+        check_relation(&state, &rights, Privilege::Delete, entry)?;
         commit_rows(relations, entry).await?;
     }
     no_rows(session).map(Some)
@@ -110,11 +116,17 @@ async fn stored(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
     table: &TableWithJoins,
+    privilege: Privilege,
 ) -> Result<Option<Arc<RelationEntry>>> {
     let TableFactor::Table { name, .. } = &table.relation else { return Ok(None) };
     let name = model_name(session, name)?;
     let state = relations.catalog.refresh().await?;
+    let rights = session.shared.guard.rights(&state);
     let entry = state.relation(&name).filter(|_| !relations.is_of_context(&name));
+    let entry = entry.filter(|entry| rights.may_see(&state, entry));
+    if let Some(entry) = entry {
+        check_relation(&state, &rights, privilege, entry)?;
+    }
     match entry {
         Some(entry) if entry.table().is_none() => {
             Err(invalid(format!("{name} is a {}; only tables that lie in the store can be changed", entry.noun())))

@@ -28,13 +28,14 @@ pub(super) async fn create(
     };
     let mut is_there = false;
     let decide = |state: &CatalogState| {
+        session.shared.guard.rights(state).check_superuser("CREATE SCHEMA")?;
         is_there = relations.has_schema(state, &name);
         match (is_there, if_not_exists) {
             (true, true) => Ok(Vec::new()),
             (true, false) => {
                 Err(invalid(format!("schema {name} exists already; choose another name, or drop it first")))
             }
-            _ => Ok(vec![Action::PutSchema(SchemaEntry { name: name.clone(), owner: session.shared.owner.clone() })]),
+            _ => Ok(vec![Action::PutSchema(SchemaEntry { name: name.clone(), owner: session.user() })]),
         }
     };
     relations.catalog.commit(decide).await?;

@@ -59,7 +59,7 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         stored_as: Some(stored_as.to_owned()),
         options,
     });
-    resolve(session, &mut copy).await?;
+    resolve(session, &mut copy, None).await?;
     let plan = session.plan(copy).await?;
     let count = run_count(session, plan).await?;
     notice_ignored(session, &ignored);

@@ -22,7 +22,9 @@ use std::sync::{Arc, Weak};
 
 use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::plan_datafusion_err;
+use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlanBuilder;
 use parking_lot::Mutex;
 
 pub(crate) use self::encoding::{decode_schema, encode_schema};
@@ -31,9 +33,15 @@ pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{StoredTable, write_plan};
+use crate::authorize::{Rights, ViewOf};
 use crate::catalog::{Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
+
+tokio::task_local! {
+    /// With whose rights names are looked up while the text of a view is planned.
+    pub(crate) static VIEW_OWNER: String;
+}
 
 /// The version of an entry, and the table that was made of it.
 type Versioned = (u64, Arc<dyn TableProvider>);
@@ -99,10 +107,33 @@ impl StoredRelations {
 
     /// The relation of that name in the newest state of the catalog.
     pub(crate) async fn find(self: &Arc<Self>, name: &RelationName) -> Result<Option<Arc<dyn TableProvider>>> {
-        match self.catalog.refresh().await?.relation(name) {
-            Some(entry) => self.provider(entry).await.map(Some),
+        let state = self.catalog.refresh().await?;
+        match self.find_in(&state, name) {
+            Some(entry) => {
+                let provider = self.provider(entry).await?;
+                // DataFusion's own table says nothing of our name; a view of it does.
+                if matches!(entry.kind, RelationKind::External(_)) && !self.rights(&state)?.is_superuser() {
+                    let scan = LogicalPlanBuilder::scan(entry.name.name.as_str(), provider_as_source(provider), None)?;
+                    let plan = ViewOf::plan(entry.name.clone(), scan.build()?);
+                    return Ok(Some(Arc::new(ViewTable::new(plan, None))));
+                }
+                Ok(Some(provider))
+            }
             None => Ok(None),
         }
+    }
+
+    /// The relation of that name, if it may be seen.
+    pub(crate) fn find_in<'a>(&self, state: &'a CatalogState, name: &RelationName) -> Option<&'a Arc<RelationEntry>> {
+        state.relation(name).filter(|entry| self.rights(state).is_ok_and(|rights| rights.may_see(state, entry)))
+    }
+
+    /// With whose rights names are looked up: those of the principal, or of the owner of the view that is being planned.
+    pub(crate) fn rights(&self, state: &CatalogState) -> Result<Rights> {
+        let session = self.session()?;
+        let guard = &session.shared.guard;
+        let of_view = VIEW_OWNER.try_with(|owner| guard.rights_of_owner(state, owner));
+        Ok(of_view.unwrap_or_else(|_| guard.rights(state)))
     }
 
     /// The relation as a table of DataFusion.
@@ -117,7 +148,7 @@ impl StoredRelations {
             RelationKind::External(statement) => external::provider(&self.session()?, &entry.name, statement).await?,
             // What it reads may change while it does not. Boxed: a view may read views.
             RelationKind::View(view) => {
-                return Box::pin(view::provider(&self.session()?, &entry.name, view)).await;
+                return Box::pin(view::provider(&self.session()?, entry, view)).await;
             }
         };
         self.providers.lock().insert(entry.name.clone(), (entry.version, Arc::clone(&provider)));

@@ -9,7 +9,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 
 use super::StoredRelations;
-use crate::catalog::{RelationKind, RelationName};
+use crate::catalog::{RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 
 /// A catalog of the context with the schemas of the store.
@@ -61,7 +61,9 @@ impl SchemaProvider for StoredSchema {
     fn table_names(&self) -> Vec<String> {
         let state = self.relations.catalog.cached();
         let mut names: BTreeSet<String> = self.inner.table_names().into_iter().collect();
-        let stored = state.relations().filter(|relation| relation.name.schema == self.name);
+        let rights = self.relations.rights(&state);
+        let may_see = |relation: &RelationEntry| rights.as_ref().is_ok_and(|rights| rights.may_see(&state, relation));
+        let stored = state.relations().filter(|relation| relation.name.schema == self.name && may_see(relation));
         names.extend(stored.map(|relation| relation.name.name.clone()));
         names.into_iter().collect()
     }
@@ -79,7 +81,7 @@ impl SchemaProvider for StoredSchema {
             return self.inner.table_type(name).await;
         }
         let state = self.relations.catalog.cached();
-        Ok(state.relation(&RelationName::new(&self.name, name)).map(|relation| match relation.kind {
+        Ok(self.relations.find_in(&state, &RelationName::new(&self.name, name)).map(|relation| match relation.kind {
             RelationKind::View(_) => TableType::View,
             RelationKind::Table(_) | RelationKind::External(_) => TableType::Base,
         }))
@@ -99,7 +101,7 @@ impl SchemaProvider for StoredSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.inner.table_exist(name)
-            || self.relations.catalog.cached().relation(&RelationName::new(&self.name, name)).is_some()
+        let state = self.relations.catalog.cached();
+        self.inner.table_exist(name) || self.relations.find_in(&state, &RelationName::new(&self.name, name)).is_some()
     }
 }

@@ -1,4 +1,4 @@
-//! A view as a table of DataFusion: its text, planned when a statement reads it.
+//! A view as a table of DataFusion: its text, planned when a statement reads it, with the rights of its owner.
 
 use std::sync::Arc;
 
@@ -8,7 +8,9 @@ use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
-use crate::catalog::{RelationName, ViewEntry};
+use super::VIEW_OWNER;
+use crate::authorize::ViewOf;
+use crate::catalog::{RelationEntry, ViewEntry};
 use crate::error::{find_error, invalid};
 use crate::resolve::resolve;
 use crate::session::MlSession;
@@ -22,9 +24,10 @@ fn reason(error: &DataFusionError) -> String {
 /// The view as a table. Fails if what it reads is not there any more.
 pub(super) async fn provider(
     session: &MlSession,
-    name: &RelationName,
+    entry: &RelationEntry,
     view: &ViewEntry,
 ) -> Result<Arc<dyn TableProvider>> {
+    let name = &entry.name;
     let cannot = |reason: &dyn std::fmt::Display| {
         invalid(format!("view {name} cannot be read: {reason}; create what it reads, or CREATE OR REPLACE VIEW {name}"))
     };
@@ -34,10 +37,11 @@ pub(super) async fn provider(
     let Some(Statement::DataFusion(mut statement)) = statements.pop_front() else {
         return Err(cannot(&"its text is not a query"));
     };
-    resolve(session, &mut statement).await.map_err(|e| cannot(&reason(&e)))?;
+    resolve(session, &mut statement, Some(&entry.owner)).await.map_err(|e| cannot(&reason(&e)))?;
     // The functions of models have come into the context just now.
     let state = session.state_of(&view.dialect, &view.default_schema)?;
-    let plan = MlSession::plan_in(state, *statement).await.map_err(|e| cannot(&reason(&e)))?;
+    let planned = VIEW_OWNER.scope(entry.owner.clone(), MlSession::plan_in(state, *statement));
+    let plan = planned.await.map_err(|e| cannot(&reason(&e)))?;
     let plan = match view.columns.as_slice() {
         [] => plan,
         names => {
@@ -46,5 +50,6 @@ pub(super) async fn provider(
             LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?
         }
     };
+    let plan = if session.shared.guard.is_idle() { plan } else { ViewOf::plan(name.clone(), plan) };
     Ok(Arc::new(ViewTable::new(plan, Some(view.query.clone()))))
 }

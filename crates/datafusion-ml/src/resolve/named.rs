@@ -8,7 +8,7 @@ use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::{FittedModel, TrainingLog};
 
-use super::{are_registered, load, name_model, not_ready, place};
+use super::{are_registered, load, name_model, not_ready, place, rights};
 use crate::background::find_training;
 use crate::catalog::{ModelEntry, ModelName};
 use crate::error::invalid;
@@ -21,7 +21,11 @@ use crate::tables::{Source, TableFunction, register_reported};
 
 /// Resolves the models that the statement names in calls of our own functions: what these functions answer is put into
 /// the context. Fails if there is no such model.
-pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) -> Result<()> {
+pub(super) async fn resolve_named(
+    session: &MlSession,
+    statement: &DFStatement,
+    view_owner: Option<&str>,
+) -> Result<()> {
     let calls = calls_with_text(statement);
     let calls: Vec<_> = calls.iter().filter_map(|(name, text)| Some((Call::of(name)?, text))).collect();
     if calls.is_empty() {
@@ -30,21 +34,24 @@ pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) 
     for (call, text) in calls {
         let name = named_model(text, &session.default_schema())?;
         let (catalog, training) = find_training(session, |state| state.training(&name)).await?;
+        if !rights(session, &catalog, view_owner).may_see_model(&catalog, &name)? {
+            return Err(no_such_model(session, &catalog, &name, Span::empty()));
+        }
         let state = session.context().state_ref();
         let entry = match (catalog.model(&name), training, &call) {
             (Some(model), _, _) => model.entry()?,
             (None, Some(training), Call::ExplainModel) => {
-                register_explain_model(&mut state.write(), Some((text, no_report(&training.status)?)))?;
+                register_explain_model(&mut state.write(), Some((text, &name, no_report(&training.status)?)))?;
                 continue;
             }
             (None, Some(training), Call::Table(function)) => return Err(not_ready(&training, &function.name())),
-            (None, None, _) => return Err(no_such_model(&catalog, &name, Span::empty())),
+            (None, None, _) => return Err(no_such_model(session, &catalog, &name, Span::empty())),
         };
         match call {
             Call::ExplainModel => {
                 let model = loaded(session, entry).await?;
                 let report = report(entry, &model)?;
-                register_explain_model(&mut state.write(), Some((text, report)))?;
+                register_explain_model(&mut state.write(), Some((text, &name, report)))?;
             }
             Call::Table(function) => {
                 let table = match function.source() {
@@ -58,7 +65,7 @@ pub(super) async fn resolve_named(session: &MlSession, statement: &DFStatement) 
                         continue;
                     }
                 };
-                register_reported(&mut state.write(), function, Some((text, table)))?;
+                register_reported(&mut state.write(), function, Some((text, &name, table)))?;
             }
         }
     }

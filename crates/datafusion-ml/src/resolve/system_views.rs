@@ -13,8 +13,10 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, visit_relations_mut};
 
+use super::rights;
+use crate::authorize::{GuardedTable, Rights, Seal};
 use crate::background::{TrainingStatus, find_training};
-use crate::catalog::{CatalogState, ModelName};
+use crate::catalog::{CatalogState, Grantee, ModelName, Object};
 use crate::session::MlSession;
 
 /// The schema in which Redshift has its system views; it is searched before others.
@@ -59,7 +61,11 @@ impl SystemView {
 }
 
 /// Makes the system views that the statement names. A table of the same name that is there already is left alone.
-pub(super) async fn resolve_system_views(session: &MlSession, statement: &mut DFStatement) -> Result<()> {
+pub(super) async fn resolve_system_views(
+    session: &MlSession,
+    statement: &mut DFStatement,
+    view_owner: Option<&str>,
+) -> Result<()> {
     let DFStatement::Statement(statement) = statement else { return Ok(()) };
     let mut named = Vec::new();
     let context = session.context();
@@ -84,8 +90,9 @@ pub(super) async fn resolve_system_views(session: &MlSession, statement: &mut DF
     }
     named.dedup();
     for view in named {
-        let batch = rows(session, view, &default_catalog).await?;
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+        let (batch, user) = rows(session, view, &default_catalog, view_owner).await?;
+        let rows = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+        let table = GuardedTable { seal: Seal::User(user), rows };
         let name = TableReference::partial(SYSTEM_SCHEMA, view.name());
         context.deregister_table(name.clone())?;
         context.register_table(name, Arc::new(table))?;
@@ -93,19 +100,35 @@ pub(super) async fn resolve_system_views(session: &MlSession, statement: &mut DF
     Ok(())
 }
 
-async fn rows(session: &MlSession, view: SystemView, database: &str) -> Result<RecordBatch> {
+/// The rows, and the name of whom they are for: what he may know.
+async fn rows(
+    session: &MlSession,
+    view: SystemView,
+    database: &str,
+    view_owner: Option<&str>,
+) -> Result<(RecordBatch, String)> {
     let state = session.shared.catalog.refresh().await?;
-    match view {
-        SystemView::StvMlModelInfo => model_info(session, &state, None).await,
-        SystemView::SvvMlModelInfo => model_info(session, &state, Some(database)).await,
-        SystemView::SvvMlModelPrivileges => privileges(&state),
-        SystemView::PgProc => functions(&state),
-    }
+    let rights = rights(session, &state, view_owner);
+    let rows = match view {
+        SystemView::StvMlModelInfo => model_info(session, &state, &rights, None).await,
+        SystemView::SvvMlModelInfo => model_info(session, &state, &rights, Some(database)).await,
+        SystemView::SvvMlModelPrivileges => privileges(&state, &rights),
+        SystemView::PgProc => functions(&state, &rights),
+    };
+    Ok((rows?, rights.name().to_owned()))
 }
 
-async fn model_info(session: &MlSession, state: &CatalogState, database: Option<&str>) -> Result<RecordBatch> {
+async fn model_info(
+    session: &MlSession,
+    state: &CatalogState,
+    rights: &Rights,
+    database: Option<&str>,
+) -> Result<RecordBatch> {
     let (mut names, mut owners, mut states) = (Vec::new(), Vec::new(), Vec::new());
     for name in state.names() {
+        if !rights.may_see_model(state, name)? {
+            continue;
+        }
         let (owner, model_state) = match state.model(name) {
             Some(model) => (model.entry()?.owner.clone(), "Model is Ready"),
             None => {
@@ -139,33 +162,62 @@ async fn model_info(session: &MlSession, state: &CatalogState, database: Option<
     table(columns)
 }
 
-fn privileges(state: &CatalogState) -> Result<RecordBatch> {
-    let (mut names, mut versions, mut owners): (Vec<&ModelName>, Vec<i32>, Vec<String>) = Default::default();
+/// The owner of each model, and to whom EXECUTE on it was granted. Superusers and owners see all of it, others what was
+/// granted to themselves.
+fn privileges(state: &CatalogState, rights: &Rights) -> Result<RecordBatch> {
+    let (mut models, mut versions): (Vec<&ModelName>, Vec<i32>) = Default::default();
+    let (mut ids, mut names, mut types, mut options) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let access = state.access();
     for model in state.models() {
         let entry = model.entry()?;
-        names.push(model.name());
-        versions.push(i32::try_from(entry.version).unwrap_or(i32::MAX));
-        owners.push(entry.owner.clone());
+        let owner = Grantee::User(entry.owner.clone());
+        let object = Object::Model(entry.name.clone());
+        let granted = access.grants_on(&object).map(|grant| (&grant.key.grantee, grant.grant_option));
+        for (grantee, option) in std::iter::once((&owner, true)).chain(granted) {
+            if !rights.owns(&entry.owner) && !rights.is(grantee) {
+                continue;
+            }
+            let (id, name, kind) = match grantee {
+                // The owner of the process is no user of the catalog, and has Redshift's number of the first.
+                Grantee::User(name) => {
+                    (access.users.get(name).map_or(100, |user| 100 + user.id), name.as_str(), "user")
+                }
+                Grantee::Group(name) => {
+                    (access.groups.get(name).map_or(0, |group| 100 + group.id), name.as_str(), "group")
+                }
+                Grantee::Role(name) => (access.roles.get(name).map_or(0, |role| 100 + role.id), name.as_str(), "role"),
+                Grantee::Public => (0, "public", "public"),
+            };
+            models.push(model.name());
+            versions.push(i32::try_from(entry.version).unwrap_or(i32::MAX));
+            ids.push(i32::try_from(id).unwrap_or(i32::MAX));
+            names.push(name.to_owned());
+            types.push(kind);
+            options.push(option);
+        }
     }
-    let rows = names.len();
+    let rows = models.len();
     table(vec![
-        ("namespace_name", texts(names.iter().map(|name| &name.schema))),
-        ("model_name", texts(names.iter().map(|name| &name.name))),
+        ("namespace_name", texts(models.iter().map(|name| &name.schema))),
+        ("model_name", texts(models.iter().map(|name| &name.name))),
         ("model_version", Arc::new(Int32Array::from(versions)) as ArrayRef),
         ("privilege_type", texts(vec!["EXECUTE"; rows])),
-        ("identity_id", Arc::new(Int32Array::from(vec![100; rows]))),
-        ("identity_name", texts(owners)),
-        ("identity_type", texts(vec!["user"; rows])),
-        ("admin_option", Arc::new(BooleanArray::from(vec![true; rows]))),
+        ("identity_id", Arc::new(Int32Array::from(ids))),
+        ("identity_name", texts(names)),
+        ("identity_type", texts(types)),
+        ("admin_option", Arc::new(BooleanArray::from(options))),
     ])
 }
 
 /// Prediction functions alone have a type that the catalog knows in PostgreSQL's words; the others give SUPER.
-fn functions(state: &CatalogState) -> Result<RecordBatch> {
+fn functions(state: &CatalogState, rights: &Rights) -> Result<RecordBatch> {
     let (mut schemas, mut functions, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut types, mut returns, mut models) = (Vec::new(), Vec::new(), Vec::new());
     let mut names = ListBuilder::new(StringBuilder::new());
     for model in state.models() {
+        if !rights.may_execute(state, model)? {
+            continue;
+        }
         let entry = model.entry()?;
         let parameters = &entry.report.parameters;
         for function in entry.functions() {

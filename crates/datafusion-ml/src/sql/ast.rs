@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query};
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::Task;
 
+use super::access::AccessStatement;
 use super::clause::{Clause, ClauseSpans};
 use super::settings::{ExternalSettings, Settings};
 use super::tables::{Copy, CreateTable, Unload};
@@ -31,6 +32,8 @@ pub enum Statement {
     Copy(Box<Copy>),
     /// `UNLOAD`
     Unload(Box<Unload>),
+    /// A statement about users, groups, roles, and what they may do.
+    Access(Box<AccessStatement>),
 }
 
 /// `CREATE MODEL`: trains a model, imports one, or names a remote one.

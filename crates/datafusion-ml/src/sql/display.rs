@@ -34,6 +34,7 @@ impl Display for Statement {
             Self::CreateTable(statement) => statement.fmt(f),
             Self::Copy(statement) => statement.fmt(f),
             Self::Unload(statement) => statement.fmt(f),
+            Self::Access(statement) => statement.fmt(f),
         }
     }
 }

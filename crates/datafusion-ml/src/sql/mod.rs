@@ -4,6 +4,7 @@
 //! A statement that it returns is well formed: combinations of clauses that mean nothing are refused with their line and
 //! column. What depends on data, tables, algorithms or the catalog is not looked at here.
 
+mod access;
 mod ast;
 mod clause;
 mod display;
@@ -17,6 +18,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use access::{
+    AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
+};
 pub use ast::{
     Auto, CreateExternalModel, CreateModel, DropModel, ExplainCreateModel, Hyperparameters, IamRole, ModelSource,
     ProblemType, SagemakerEndpoint, ShowModel, Statement,

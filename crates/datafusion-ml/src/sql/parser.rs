@@ -1,5 +1,6 @@
 //! The parser: tells our statements from DataFusion's, and is the only room that sees tokens.
 
+mod access;
 mod copy;
 mod create_external_model;
 mod create_model;
@@ -113,6 +114,9 @@ impl<'a> MlParser<'a> {
                 true => ShowModel::All,
                 false => ShowModel::Named(self.name("a model name")?),
             }));
+        }
+        if let Some(statement) = self.access()? {
+            return Ok(Statement::Access(Box::new(statement)));
         }
         if let Some(statement) = self.create_table()? {
             return Ok(Statement::CreateTable(Box::new(statement)));

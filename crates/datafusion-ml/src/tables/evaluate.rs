@@ -10,7 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use datafusion_ml_core::{Evaluation, FittedModel};
 
 use crate::catalog::ModelEntry;
@@ -29,6 +29,11 @@ impl EvaluateFunction {
     pub(super) fn new(entry: Arc<ModelEntry>, model: Arc<FittedModel>) -> Self {
         Self { entry, model, signature: Signature::variadic_any(Volatility::Immutable) }
     }
+}
+
+/// The model that the function evaluates; `None` for any other function.
+pub(crate) fn evaluated_entry(function: &AggregateUDF) -> Option<&Arc<ModelEntry>> {
+    function.inner().downcast_ref::<EvaluateFunction>().map(|function| &function.entry)
 }
 
 fn item_fields() -> Fields {

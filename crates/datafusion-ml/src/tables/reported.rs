@@ -11,6 +11,8 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::Expr;
 
 use super::TableFunction;
+use crate::authorize::{GuardedTable, Seal};
+use crate::catalog::ModelName;
 use crate::error::invalid;
 
 /// One of the functions, with the tables of the models that have been asked for in this session, by the text that names
@@ -18,14 +20,14 @@ use crate::error::invalid;
 #[derive(Debug, Clone)]
 struct Reported {
     function: TableFunction,
-    tables: BTreeMap<String, RecordBatch>,
+    tables: BTreeMap<String, (ModelName, RecordBatch)>,
 }
 
 /// Puts the function into the context, with one more table if there is one; `text` is what the statement calls the model.
 pub(crate) fn register_reported(
     state: &mut SessionState,
     function: TableFunction,
-    table: Option<(&str, RecordBatch)>,
+    table: Option<(&str, &ModelName, RecordBatch)>,
 ) -> Result<()> {
     let registered = state.table_functions().get(function.name());
     let registered = registered.and_then(|registered| {
@@ -33,8 +35,8 @@ pub(crate) fn register_reported(
         registered.downcast_ref::<Reported>().cloned()
     });
     let mut implementation = registered.unwrap_or_else(|| Reported { function, tables: BTreeMap::new() });
-    if let Some((text, table)) = table {
-        implementation.tables.insert(text.to_owned(), table);
+    if let Some((text, name, table)) = table {
+        implementation.tables.insert(text.to_owned(), (name.clone(), table));
     }
     state.register_udtf(function.name(), Arc::new(implementation));
     Ok(())
@@ -47,11 +49,12 @@ impl TableFunctionImpl for Reported {
             _ => None,
         };
         let text = text.ok_or_else(|| self.function.usage())?;
-        let Some(table) = self.tables.get(text) else {
+        let Some((name, table)) = self.tables.get(text) else {
             return Err(invalid(format!(
                 "model {text} has not been asked for in this session; run the statement through MlSession::sql"
             )));
         };
-        Ok(Arc::new(MemTable::try_new(table.schema(), vec![vec![table.clone()]])?))
+        let rows = MemTable::try_new(table.schema(), vec![vec![table.clone()]])?;
+        Ok(Arc::new(GuardedTable { seal: Seal::Model(name.clone()), rows }))
     }
 }

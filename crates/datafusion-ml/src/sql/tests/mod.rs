@@ -1,5 +1,6 @@
 //! Tests of the language.
 
+mod access;
 mod datafusion;
 mod forms;
 mod functions;

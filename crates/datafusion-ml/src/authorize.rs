@@ -1,0 +1,113 @@
+//! Who may do what. This is the one place that decides it; others ask.
+//!
+//! A session acts for a principal: the owner of the process, who may do everything, or a user of the catalog
+//! ([`MlSessionBuilder::with_user`](crate::MlSessionBuilder::with_user)). As long as the catalog names nobody, nothing is
+//! asked and nothing costs anything.
+//!
+//! **What one may not use does not exist.** The same words answer for a model or table that is not there and for one that
+//! one may not use. A statement is looked at twice. When its names are resolved, models that the principal may not use are
+//! passed over; and whatever the way by which a plan came about (plain `ctx.sql`, a DataFrame of an hour ago, a prepared
+//! statement), [`Guard`] is a rule of DataFusion's analyzer that finds our functions and tables anywhere in it before it is
+//! run, and asks the newest state of the catalog.
+//!
+//! **A view runs with its owner's rights**, as in Redshift: who may SELECT from it need not be able to use what it reads.
+//! [`ViewOf`] stands in a plan where a view was put into it, until the analyzer has seen it.
+
+mod login;
+mod password;
+mod place;
+mod plan;
+mod rights;
+mod whoami;
+
+use std::sync::Arc;
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion_ml_core::{Error, ErrorKind};
+use parking_lot::Mutex;
+use url::Url;
+
+pub(crate) use self::login::{Logins, log_in};
+use self::password::is_password;
+pub(crate) use self::password::verifier;
+pub(crate) use self::plan::{GuardedTable, Seal, ViewOf, check_relation};
+pub(crate) use self::rights::Rights;
+pub(crate) use self::whoami::{call_whoami, register_whoami};
+use crate::catalog::{Catalog, CatalogState};
+use crate::error::external;
+
+/// For whom a session acts, and the rule of the analyzer that keeps plans within what that principal may do.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    catalog: Arc<Catalog>,
+    /// Where the store lies.
+    store: Url,
+    /// Whom things belong to that the owner of the process makes.
+    owner: String,
+    /// Who opened the session; `None` is the owner of the process.
+    login: Option<String>,
+    /// Whom SET SESSION AUTHORIZATION named.
+    assumed: Mutex<Option<String>>,
+}
+
+impl Guard {
+    /// A guard for who opened the session.
+    pub(crate) fn new(catalog: Arc<Catalog>, store: Url, owner: String, login: Option<String>) -> Self {
+        Self { catalog, store, owner, login, assumed: Mutex::default() }
+    }
+
+    /// The name of the principal.
+    pub(crate) fn user(&self) -> String {
+        self.principal().unwrap_or_else(|| self.owner.clone())
+    }
+
+    /// The user for whom the session acts; `None` is the owner of the process.
+    fn principal(&self) -> Option<String> {
+        self.assumed.lock().clone().or_else(|| self.login.clone())
+    }
+
+    /// Whether there is anything to ask at all.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.login.is_none() && self.catalog.cached().access().is_empty()
+    }
+
+    /// What the principal may do.
+    pub(crate) fn rights(&self, state: &CatalogState) -> Rights {
+        match self.principal() {
+            None => Rights::all(&self.owner),
+            Some(name) => Rights::of_user(state, &name),
+        }
+    }
+
+    /// What the owner of a view may do.
+    pub(crate) fn rights_of_owner(&self, state: &CatalogState, owner: &str) -> Rights {
+        match state.access().users.contains_key(owner) {
+            true => Rights::of_user(state, owner),
+            // No user who owns something can be dropped, so this is an owner of the process.
+            false => Rights::all(owner),
+        }
+    }
+
+    /// Acts for another user, or again for who opened the session. That must be a superuser, whoever it acts for now.
+    pub(crate) fn assume(&self, state: &CatalogState, name: Option<String>) -> Result<()> {
+        let login = match &self.login {
+            None => Rights::all(&self.owner),
+            Some(login) => Rights::of_user(state, login),
+        };
+        if let Some(name) = &name {
+            if !login.is_superuser() && self.login.as_ref() != Some(name) {
+                return Err(denied("SET SESSION AUTHORIZATION is for superusers; open a session as that user"));
+            }
+            if !state.access().users.contains_key(name) {
+                return Err(denied(format!("there is no user {name}; CREATE USER {name} first")));
+            }
+        }
+        *self.assumed.lock() = name;
+        Ok(())
+    }
+}
+
+/// The error for what the principal may not do, where that it is there is no secret.
+pub(crate) fn denied(message: impl Into<String>) -> DataFusionError {
+    external(Error::new(ErrorKind::Denied, message))
+}

@@ -1,0 +1,43 @@
+//! Files of the store are no files of users: the catalog and all rows lie in them.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::error::Result;
+use url::Url;
+
+use super::{Guard, denied};
+
+impl Guard {
+    /// The same as [`Self::check_place`], for the principal of now.
+    pub(crate) fn check_files(&self, place: &Url) -> Result<()> {
+        if self.is_idle() || self.rights(&self.catalog.cached()).is_superuser() {
+            Ok(())
+        } else {
+            self.check_place(place)
+        }
+    }
+
+    /// Fails if a statement of a principal who may not do everything names a place in the store, or one that the store is in.
+    pub(crate) fn check_place(&self, place: &Url) -> Result<()> {
+        let is_inside = match (real_path(place), real_path(&self.store)) {
+            (Some(place), Some(store)) => place.starts_with(&store) || store.starts_with(&place),
+            _ => {
+                let folder = |url: &Url| format!("{}/", url.as_str().trim_end_matches('/'));
+                let (place, store) = (folder(place), folder(&self.store));
+                place.starts_with(&store) || store.starts_with(&place)
+            }
+        };
+        match is_inside {
+            true => Err(denied("permission denied: this place is the store's own; read and write elsewhere")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The path of a local file without `..` and links, as far as it is there; `None` for other places.
+fn real_path(url: &Url) -> Option<PathBuf> {
+    let path = (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()?;
+    let there = path.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    let (ancestor, real) = there?;
+    Some(real.join(path.strip_prefix(ancestor).unwrap_or(Path::new(""))))
+}

@@ -1,0 +1,281 @@
+//! What a plan uses, wherever in it.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchemaRef, plan_err};
+use datafusion::datasource::listing::{ListingTable, ListingTableUrl};
+use datafusion::datasource::{TableType, source_as_provider};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore, WriteOp};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use super::{Guard, Rights, denied};
+use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry};
+use crate::explain::explained_models;
+use crate::predict::entry_of;
+use crate::relations::StoredTable;
+use crate::tables::evaluated_entry;
+
+/// Stands in a plan where the plan of a view, or of an external table, was put in. The analyzer removes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ViewOf {
+    /// The schema and name.
+    name: ModelName,
+    input: LogicalPlan,
+}
+
+impl ViewOf {
+    /// The plan of a view.
+    pub(crate) fn plan(name: ModelName, input: LogicalPlan) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Self { name, input }) })
+    }
+}
+
+impl PartialOrd for ViewOf {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self == other).then_some(Ordering::Equal).or_else(|| self.name.partial_cmp(&other.name).filter(|o| o.is_ne()))
+    }
+}
+
+impl UserDefinedLogicalNodeCore for ViewOf {
+    fn name(&self) -> &str {
+        "ViewOf"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "ViewOf: {}", self.name)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        match (inputs.pop(), inputs.is_empty()) {
+            (Some(input), true) => Ok(Self { name: self.name.clone(), input }),
+            _ => plan_err!("a view has one plan"),
+        }
+    }
+}
+
+/// What a table in memory tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seal {
+    /// A model.
+    Model(ModelName),
+    /// Whatever this user may know.
+    User(String),
+}
+
+/// A table in memory for those only who may know what is in it.
+#[derive(Debug)]
+pub(crate) struct GuardedTable {
+    /// What it tells of.
+    pub(crate) seal: Seal,
+    /// Its rows.
+    pub(crate) rows: MemTable,
+}
+
+#[async_trait]
+impl TableProvider for GuardedTable {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.rows.scan(state, projection, filters, limit).await
+    }
+}
+
+impl AnalyzerRule for Guard {
+    fn name(&self) -> &str {
+        "authorize"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if self.is_idle() {
+            return Ok(plan);
+        }
+        if self.principal().is_some() {
+            self.look_again();
+        }
+        self.authorize(plan)
+    }
+}
+
+impl Guard {
+    /// Fails if the plan uses what the principal may not use; else gives it without [`ViewOf`].
+    pub(crate) fn authorize(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let state = self.catalog.cached();
+        let rights = self.rights(&state);
+        self.check(&state, &rights, plan)
+    }
+
+    /// Reads what others have committed meanwhile: a plan may be older than a REVOKE. An analyzer cannot wait for a store
+    /// on a runtime of one thread; there the state is that of the session's last statement.
+    fn look_again(&self) {
+        if let Ok(runtime) = Handle::try_current()
+            && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            // If the store cannot be reached now, the state that was read last must do.
+            let _ = tokio::task::block_in_place(|| runtime.block_on(self.catalog.refresh()));
+        }
+    }
+
+    fn check(&self, state: &CatalogState, rights: &Rights, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let checked = plan.transform_down_with_subqueries(|node| {
+            if let LogicalPlan::Extension(extension) = &node
+                && let Some(view) = extension.node.as_any().downcast_ref::<ViewOf>()
+            {
+                let Some(relation) = state.relation(&view.name) else { return no_table(&view.name) };
+                check_relation(state, rights, Privilege::Select, relation)?;
+                let owner = self.rights_of_owner(state, &relation.owner);
+                let inner = self.check(state, &owner, view.input.clone())?;
+                return Ok(Transformed::new(inner, true, TreeNodeRecursion::Jump));
+            }
+            if !rights.is_superuser() {
+                check_node(self, state, rights, &node)?;
+            }
+            Ok(Transformed::no(node))
+        })?;
+        Ok(checked.data)
+    }
+}
+
+/// Checks what one node uses, its inputs and subqueries aside.
+fn check_node(guard: &Guard, state: &CatalogState, rights: &Rights, node: &LogicalPlan) -> Result<()> {
+    match node {
+        LogicalPlan::TableScan(scan) => {
+            if let Ok(provider) = source_as_provider(&scan.source) {
+                check_table(guard, state, rights, provider.as_ref())?;
+            }
+        }
+        LogicalPlan::Copy(copy) => guard.check_place(ListingTableUrl::parse(&copy.output_url)?.get_url())?,
+        LogicalPlan::Dml(write) => {
+            if let Ok(provider) = source_as_provider(&write.target)
+                && let Some(table) = provider.downcast_ref::<StoredTable>()
+            {
+                let privilege = match write.op {
+                    WriteOp::Delete => Privilege::Delete,
+                    WriteOp::Update => Privilege::Update,
+                    _ => Privilege::Insert,
+                };
+                check_relation(state, rights, privilege, table.entry())?;
+            }
+        }
+        _ => {}
+    }
+    node.apply_expressions(|expr| {
+        expr.apply(|expr| {
+            check_expression(state, rights, expr)?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(())
+}
+
+fn check_table(guard: &Guard, state: &CatalogState, rights: &Rights, table: &dyn TableProvider) -> Result<()> {
+    if let Some(table) = table.downcast_ref::<StoredTable>() {
+        return check_relation(state, rights, Privilege::Select, table.entry());
+    }
+    if let Some(files) = table.downcast_ref::<ListingTable>() {
+        return files.table_paths().iter().try_for_each(|path| guard.check_place(path.get_url()));
+    }
+    match table.downcast_ref::<GuardedTable>().map(|table| &table.seal) {
+        Some(Seal::Model(name)) => check_model(state, rights, name, None, &name.name),
+        Some(Seal::User(name)) if name != rights.name() => {
+            plan_err!("these rows were made for {name}; run the statement through MlSession::sql")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_expression(state: &CatalogState, rights: &Rights, expr: &Expr) -> Result<()> {
+    match expr {
+        Expr::ScalarFunction(call) => {
+            if let Some(entry) = entry_of(&call.func) {
+                check_model(state, rights, &entry.name, Some(entry), call.func.name())?;
+            }
+            let text = match call.args.as_slice() {
+                [Expr::Literal(text, _)] => text.try_as_str().flatten(),
+                _ => None,
+            };
+            explained_models(&call.func, text)
+                .into_iter()
+                .try_for_each(|name| check_model(state, rights, name, None, call.func.name()))
+        }
+        Expr::AggregateFunction(call) => match evaluated_entry(&call.func) {
+            Some(entry) => check_model(state, rights, &entry.name, Some(entry), call.func.name()),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Fails if the model, as it is now, is not to be used. One that was created again by somebody else is another.
+fn check_model(
+    state: &CatalogState,
+    rights: &Rights,
+    name: &ModelName,
+    planned: Option<&Arc<ModelEntry>>,
+    called: &str,
+) -> Result<()> {
+    let is_same = match (state.model(name), planned) {
+        (Some(model), Some(planned)) => model.entry()?.owner == planned.owner,
+        (None, Some(_)) => false,
+        (_, None) => true,
+    };
+    match is_same && rights.may_see_model(state, name)? {
+        true => Ok(()),
+        false => plan_err!("Invalid function '{called}'."),
+    }
+}
+
+/// Fails if the privilege on the relation is missing: in the words for one that is not there, unless it may be seen.
+pub(crate) fn check_relation(
+    state: &CatalogState,
+    rights: &Rights,
+    privilege: Privilege,
+    relation: &RelationEntry,
+) -> Result<()> {
+    let name = &relation.name;
+    match () {
+        () if rights.may(state, privilege, relation) => Ok(()),
+        () if rights.may_see(state, relation) => Err(denied(format!(
+            "permission denied for table {name}; ask its owner for GRANT {privilege} ON {name} TO {}",
+            rights.name()
+        ))),
+        () => no_table(name),
+    }
+}
+
+fn no_table<T>(name: &ModelName) -> Result<T> {
+    plan_err!("table 'datafusion.{name}' not found")
+}

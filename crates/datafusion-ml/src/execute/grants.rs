@@ -1,0 +1,207 @@
+//! `GRANT` and `REVOKE`.
+
+use datafusion::error::Result;
+
+use super::identities::missing;
+use super::{model_name, no_such_model, no_such_relation};
+use crate::authorize::{Rights, denied};
+use crate::catalog::{Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege};
+use crate::error::invalid;
+use crate::relations::folded;
+use crate::session::MlSession;
+use crate::sql::{Grant, GrantObject, GranteeName, IdentityKind};
+use datafusion::sql::sqlparser::ast::Spanned;
+
+/// Gives privileges: all that the statement names, or none.
+pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
+    let decide = |state: &CatalogState| {
+        let rights = session.shared.guard.rights(state);
+        let mut actions = Vec::new();
+        for (object, privilege) in granted(session, state, &rights, grant)? {
+            for name in &grant.grantees {
+                let grantee = grantee(state, name)?;
+                check_grantee(state, privilege, &object, &grantee)?;
+                let key = GrantKey { object: object.clone(), privilege, grantee };
+                let had_option = state.access().grants.get(&key).is_some_and(|grant| grant.grant_option);
+                let grant_option = name.grant_option || had_option;
+                actions.push(Action::Grant(GrantEntry { key, grantor: rights.name().to_owned(), grant_option }));
+            }
+        }
+        Ok(actions)
+    };
+    session.shared.catalog.commit(decide).await.map(drop)
+}
+
+/// Takes privileges: all that the statement names, or none. What is not there need not be taken.
+pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
+    let decide = |state: &CatalogState| {
+        let rights = session.shared.guard.rights(state);
+        let mut actions = Vec::new();
+        for (object, privilege) in granted(session, state, &rights, grant)? {
+            for name in &grant.grantees {
+                let key = GrantKey { object: object.clone(), privilege, grantee: grantee(state, name)? };
+                let Some(entry) = state.access().grants.get(&key) else { continue };
+                check_no_dependents(state, entry)?;
+                actions.push(match grant.option_only {
+                    true => Action::Grant(GrantEntry { grant_option: false, ..entry.clone() }),
+                    false => Action::Revoke(key),
+                });
+            }
+        }
+        Ok(actions)
+    };
+    session.shared.catalog.commit(decide).await.map(drop)
+}
+
+/// RESTRICT, as always: who has granted on what is to be revoked keeps it until that has been revoked.
+fn check_no_dependents(state: &CatalogState, entry: &GrantEntry) -> Result<()> {
+    let Grantee::User(user) = &entry.key.grantee else { return Ok(()) };
+    let is_dependent = |other: &&GrantEntry| {
+        entry.grant_option
+            && other.grantor == *user
+            && other.key.privilege == entry.key.privilege
+            && other.key.grantee != entry.key.grantee
+    };
+    match state.access().grants_on(&entry.key.object).find(is_dependent) {
+        Some(_) => Err(invalid(format!(
+            "user {user} has granted {} on {} to others; revoke that first",
+            entry.key.privilege, entry.key.object
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What the statement names, each with each privilege. Fails if the principal may not grant it, as if what it is on did not
+/// exist unless that may be known.
+fn granted(
+    session: &MlSession,
+    state: &CatalogState,
+    rights: &Rights,
+    grant: &Grant,
+) -> Result<Vec<(Object, Privilege)>> {
+    let (objects, all): (Vec<Object>, &[Privilege]) = match &grant.object {
+        GrantObject::Database => (vec![Object::Database], &[Privilege::CreateModel, Privilege::DropModel]),
+        GrantObject::Models(names) => {
+            let object = |name| {
+                let (place, name) = (Spanned::span(name), model_name(session, name)?);
+                match rights.may_see_model(state, &name)? {
+                    true => Ok(Object::Model(name)),
+                    false => Err(no_such_model(session, state, &name, place)),
+                }
+            };
+            (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Execute])
+        }
+        GrantObject::Schemas(names) => {
+            let object = |name: &_| match folded(name) {
+                name if name == "public" || state.has_schema(&name) => Ok(Object::Schema(name)),
+                name => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
+            };
+            (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Usage, Privilege::Create])
+        }
+        GrantObject::Relations(names) => {
+            let object = |name| {
+                let name = model_name(session, name)?;
+                match state.relation(&name).is_some_and(|relation| rights.may_see(state, relation)) {
+                    true => Ok(Object::Relation(name)),
+                    false => Err(no_such_relation(session, state, &name)),
+                }
+            };
+            let all = &[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+            (names.iter().map(object).collect::<Result<_>>()?, all)
+        }
+        GrantObject::IamRoles(names) => {
+            (names.iter().cloned().map(Object::IamRole).collect(), &[Privilege::AssumeRole])
+        }
+        GrantObject::Roles(names) => {
+            let object = |name: &_| match folded(name) {
+                name if state.access().roles.contains_key(&name) => Ok(Object::Role(name)),
+                name => Err(missing(IdentityKind::Role, &name)),
+            };
+            (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Member])
+        }
+        GrantObject::Functions(names) => {
+            let is_of_model = |name: &ModelName| state.model_of_function(name).is_some();
+            for name in names {
+                let name = model_name(session, name)?;
+                let model = state.model_of_function(&name).filter(|_| is_of_model(&name));
+                if let Some(model) = model
+                    && rights.may_execute(state, model)?
+                {
+                    let model = model.name();
+                    return Err(invalid(format!(
+                        "{name} is a function of model {model}; GRANT EXECUTE ON MODEL {model} covers all of its functions"
+                    )));
+                }
+            }
+            return Err(invalid("only functions of models are granted here: GRANT EXECUTE ON MODEL name TO ..."));
+        }
+        GrantObject::FunctionsIn(schemas) => {
+            let schemas: Vec<String> = schemas.iter().map(folded).collect();
+            return Err(invalid(format!(
+                "EXECUTE ON ALL FUNCTIONS does not cover models, which are all the functions that schema {} can have; name \
+                 each: GRANT EXECUTE ON MODEL name TO ...",
+                schemas.join(", ")
+            )));
+        }
+    };
+    let privileges = if grant.privileges.is_empty() { all } else { &grant.privileges };
+    let mut granted = Vec::new();
+    for object in objects {
+        for privilege in privileges {
+            if !all.contains(privilege) {
+                let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                return Err(invalid(format!("{privilege} is no privilege on {object}; there are {}", all.join(", "))));
+            }
+            if !rights.may_grant(state, *privilege, &object)? {
+                return Err(denied(format!(
+                    "permission denied: {privilege} on {object} can be granted and revoked by its owner, superusers, and who \
+                     has it WITH GRANT OPTION"
+                )));
+            }
+            granted.push((object.clone(), *privilege));
+        }
+    }
+    Ok(granted)
+}
+
+fn grantee(state: &CatalogState, name: &GranteeName) -> Result<Grantee> {
+    let (access, kind, name) = (state.access(), name.kind, folded(&name.name));
+    let is_there = match kind {
+        IdentityKind::User => access.users.contains_key(&name),
+        IdentityKind::Group => access.groups.contains_key(&name),
+        IdentityKind::Role => access.roles.contains_key(&name),
+        IdentityKind::Public => true,
+    };
+    match (is_there, kind) {
+        (false, _) => Err(missing(kind, &name)),
+        (_, IdentityKind::User) => Ok(Grantee::User(name)),
+        (_, IdentityKind::Group) => Ok(Grantee::Group(name)),
+        (_, IdentityKind::Role) => Ok(Grantee::Role(name)),
+        (_, IdentityKind::Public) => Ok(Grantee::Public),
+    }
+}
+
+/// Fails for a grant that means nothing.
+fn check_grantee(state: &CatalogState, privilege: Privilege, object: &Object, grantee: &Grantee) -> Result<()> {
+    match (privilege, object, grantee) {
+        (Privilege::DropModel, _, Grantee::User(_) | Grantee::Group(_) | Grantee::Public) => Err(invalid(
+            "DROP MODEL is granted to roles only: GRANT DROP MODEL TO ROLE name, and GRANT ROLE name TO user",
+        )),
+        (Privilege::Member, _, Grantee::Group(_) | Grantee::Public) => {
+            Err(invalid("roles are granted to users and to other roles; name them"))
+        }
+        (Privilege::Member, Object::Role(role), Grantee::Role(member)) if is_member(state, role, member) => Err(
+            invalid(format!("role {role} would be a member of itself; REVOKE ROLE {member} FROM ROLE {role} first")),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Whether role `role` has, itself or through others, what role `of` has.
+fn is_member(state: &CatalogState, role: &str, of: &str) -> bool {
+    role == of
+        || state.access().grants_on(&Object::Role(of.to_owned())).any(|grant| match &grant.key.grantee {
+            Grantee::Role(member) => is_member(state, role, member),
+            _ => false,
+        })
+}

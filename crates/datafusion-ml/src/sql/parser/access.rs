@@ -1,0 +1,309 @@
+//! `CREATE USER`, `GRANT` and their kin.
+
+use datafusion::error::Result;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::MlParser;
+use crate::catalog::Privilege;
+use crate::sql::access::{
+    AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
+};
+use crate::sql::location::invalid_at;
+
+const KINDS: [(&str, IdentityKind); 3] =
+    [("USER", IdentityKind::User), ("GROUP", IdentityKind::Group), ("ROLE", IdentityKind::Role)];
+
+impl MlParser<'_> {
+    /// A statement about who may do what; `None`, and nothing consumed, if the next statement is another.
+    pub(super) fn access(&mut self) -> Result<Option<AccessStatement>> {
+        let kind = KINDS.into_iter().find(|(word, _)| self.at_words(1, &[word])).map(|(_, kind)| kind);
+        if self.at_words(0, &["SET", "SESSION", "AUTHORIZATION"])
+            || self.at_words(0, &["RESET", "SESSION", "AUTHORIZATION"])
+        {
+            let is_reset = self.at_words(0, &["RESET"]);
+            self.skip(3);
+            return self.authorization(is_reset).map(Some);
+        }
+        if self.at_words(0, &["GRANT"]) {
+            self.skip(1);
+            return Ok(Some(AccessStatement::Grant(self.grant("TO")?)));
+        }
+        if self.at_words(0, &["REVOKE"]) {
+            self.skip(1);
+            return Ok(Some(AccessStatement::Revoke(self.grant("FROM")?)));
+        }
+        let Some(kind) = kind else { return Ok(None) };
+        if self.at_words(0, &["CREATE"]) {
+            self.skip(2);
+            return self.create_identity(kind).map(Some);
+        }
+        if self.at_words(0, &["ALTER"]) && kind != IdentityKind::Role {
+            self.skip(2);
+            return self.alter_identity(kind).map(Some);
+        }
+        if self.at_words(0, &["DROP"]) {
+            self.skip(2);
+            let if_exists = if self.at_words(0, &["IF", "EXISTS"]) { IfExists::Yes } else { IfExists::No };
+            self.skip(if if_exists == IfExists::Yes { 2 } else { 0 });
+            return Ok(Some(AccessStatement::Drop(kind, if_exists, self.names(&format!("the name of a {kind}"))?)));
+        }
+        Ok(None)
+    }
+
+    fn authorization(&mut self, is_reset: bool) -> Result<AccessStatement> {
+        if is_reset || self.take_word("DEFAULT") {
+            return Ok(AccessStatement::SetAuthorization(None));
+        }
+        let span = self.span();
+        let name = match self.peek_string(0) {
+            Some(name) => {
+                self.skip(1);
+                Ident::with_quote_and_span('"', span, name)
+            }
+            None => self.ident("the name of a user, or DEFAULT")?,
+        };
+        Ok(AccessStatement::SetAuthorization(Some(name)))
+    }
+
+    fn create_identity(&mut self, kind: IdentityKind) -> Result<AccessStatement> {
+        let name = self.ident(&format!("the name of a {kind}"))?;
+        Ok(match kind {
+            IdentityKind::User => {
+                self.take_word("WITH");
+                AccessStatement::CreateUser(name, self.user_options()?)
+            }
+            IdentityKind::Group => {
+                let with = self.take_word("WITH");
+                let members =
+                    if self.take_word("USER") || with { self.names("the name of a user")? } else { Vec::new() };
+                AccessStatement::CreateGroup(name, members)
+            }
+            _ => AccessStatement::CreateRole(name),
+        })
+    }
+
+    fn alter_identity(&mut self, kind: IdentityKind) -> Result<AccessStatement> {
+        let name = self.ident(&format!("the name of a {kind}"))?;
+        if kind == IdentityKind::User {
+            self.take_word("WITH");
+            if self.at_end() {
+                return Err(self.expected("PASSWORD, CREATEUSER or NOCREATEUSER"));
+            }
+            return Ok(AccessStatement::AlterUser(name, self.user_options()?));
+        }
+        let changes = [("ADD", MemberChange::Add), ("DROP", MemberChange::Drop)];
+        let change = self.choice("change of a group", &changes)?;
+        self.expect_word("USER")?;
+        Ok(AccessStatement::AlterGroup(name, change, self.names("the name of a user")?))
+    }
+
+    /// Errors do not show what stands where a password may.
+    fn user_options(&mut self) -> Result<UserOptions> {
+        let mut options = UserOptions::default();
+        while !self.at_end() {
+            let span = self.span();
+            if self.take_word("PASSWORD") {
+                options.password = match self.peek_string(0) {
+                    Some(text) if text.is_empty() => {
+                        return Err(invalid_at(span, "the password is empty", "write PASSWORD DISABLE for none"));
+                    }
+                    Some(text) => {
+                        self.skip(1);
+                        Some(Password::Text(text))
+                    }
+                    None if self.take_word("DISABLE") => Some(Password::Disable),
+                    None => return Err(invalid_at(span, "PASSWORD takes a quoted text", "or DISABLE")),
+                };
+            } else if self.take_word("CREATEUSER") {
+                options.superuser = Some(true);
+            } else if self.take_word("NOCREATEUSER") {
+                options.superuser = Some(false);
+            } else {
+                let known = "there are PASSWORD 'text', PASSWORD DISABLE, CREATEUSER and NOCREATEUSER";
+                return Err(invalid_at(span, "this is no option of a user", known));
+            }
+        }
+        Ok(options)
+    }
+
+    /// What follows GRANT or REVOKE; `to` is the word before the grantees.
+    fn grant(&mut self, to: &str) -> Result<Grant> {
+        let option_only = to == "FROM" && self.at_words(0, &["GRANT", "OPTION", "FOR"]);
+        self.skip(if option_only { 3 } else { 0 });
+        let (privileges, object) = self.granted()?;
+        self.expect_word(to)?;
+        let mut grantees = vec![self.grantee()?];
+        while self.take_symbol(',') {
+            grantees.push(self.grantee()?);
+        }
+        if matches!(object, GrantObject::IamRoles(_)) {
+            self.expect_word("FOR")?;
+            self.purposes()?;
+        }
+        if to == "FROM" {
+            self.take_word("RESTRICT");
+        }
+        Ok(Grant { privileges, object, grantees, option_only })
+    }
+
+    /// What is granted, on what.
+    fn granted(&mut self) -> Result<(Vec<Privilege>, GrantObject)> {
+        if self.take_word("ROLE") {
+            let mut roles = vec![self.ident("the name of a role")?];
+            while self.take_symbol(',') {
+                self.take_word("ROLE");
+                roles.push(self.ident("the name of a role")?);
+            }
+            return Ok((vec![Privilege::Member], GrantObject::Roles(roles)));
+        }
+        if self.take_word("ASSUMEROLE") {
+            self.expect_word("ON")?;
+            let mut names = vec![self.iam_role_name()?];
+            while self.take_symbol(',') {
+                names.push(self.iam_role_name()?);
+            }
+            return Ok((vec![Privilege::AssumeRole], GrantObject::IamRoles(names)));
+        }
+        let mut privileges = Vec::new();
+        if self.take_word("ALL") {
+            self.take_word("PRIVILEGES");
+        } else {
+            privileges.push(self.privilege()?);
+            while self.take_symbol(',') {
+                privileges.push(self.privilege()?);
+            }
+        }
+        let object = match self.take_word("ON") {
+            true => self.grant_object()?,
+            false => GrantObject::Database,
+        };
+        Ok((privileges, object))
+    }
+
+    fn privilege(&mut self) -> Result<Privilege> {
+        for (words, privilege) in
+            [(["CREATE", "MODEL"], Privilege::CreateModel), (["DROP", "MODEL"], Privilege::DropModel)]
+        {
+            if self.at_words(0, &words) {
+                self.skip(2);
+                return Ok(privilege);
+            }
+        }
+        let words = [
+            ("EXECUTE", Privilege::Execute),
+            ("USAGE", Privilege::Usage),
+            ("CREATE", Privilege::Create),
+            ("SELECT", Privilege::Select),
+            ("INSERT", Privilege::Insert),
+            ("UPDATE", Privilege::Update),
+            ("DELETE", Privilege::Delete),
+        ];
+        self.choice("privilege", &words)
+    }
+
+    fn grant_object(&mut self) -> Result<GrantObject> {
+        if self.at_words(0, &["ALL", "FUNCTIONS", "IN", "SCHEMA"]) {
+            self.skip(4);
+            return Ok(GrantObject::FunctionsIn(self.names("the name of a schema")?));
+        }
+        if self.take_word("SCHEMA") {
+            return Ok(GrantObject::Schemas(self.names("the name of a schema")?));
+        }
+        // A table may be called model.
+        let is_word =
+            matches!(self.token(1), Token::Word(_)) && !self.at_words(1, &["TO"]) && !self.at_words(1, &["FROM"]);
+        if is_word && self.take_word("MODEL") {
+            return Ok(GrantObject::Models(self.object_names("a model name")?));
+        }
+        if is_word && self.take_word("FUNCTION") {
+            let mut names = vec![self.function_name()?];
+            while self.take_symbol(',') {
+                names.push(self.function_name()?);
+            }
+            return Ok(GrantObject::Functions(names));
+        }
+        let _ = is_word && self.take_word("TABLE");
+        Ok(GrantObject::Relations(self.object_names("the name of a table or view")?))
+    }
+
+    /// A function's name, and its arguments, which say nothing.
+    fn function_name(&mut self) -> Result<ObjectName> {
+        let name = self.name("a function name")?;
+        if self.take_symbol('(') {
+            while !self.at_symbol(')') && !self.at_end() {
+                self.skip(1);
+            }
+            self.expect_symbol(')')?;
+        }
+        Ok(name)
+    }
+
+    fn grantee(&mut self) -> Result<GranteeName> {
+        let kind = match () {
+            () if self.at_words(0, &["PUBLIC"]) => IdentityKind::Public,
+            () if self.take_word("ROLE") => IdentityKind::Role,
+            () if self.take_word("GROUP") => IdentityKind::Group,
+            () => {
+                self.take_word("USER");
+                IdentityKind::User
+            }
+        };
+        let name = self.ident("a user, ROLE name, GROUP name or PUBLIC")?;
+        let span = self.span();
+        let grant_option =
+            self.at_words(0, &["WITH", "GRANT", "OPTION"]) || self.at_words(0, &["WITH", "ADMIN", "OPTION"]);
+        self.skip(if grant_option { 3 } else { 0 });
+        if grant_option && kind != IdentityKind::User {
+            return Err(invalid_at(span, "WITH GRANT OPTION is for users only", "name the users"));
+        }
+        Ok(GranteeName { kind, name, grant_option })
+    }
+
+    fn iam_role_name(&mut self) -> Result<String> {
+        match () {
+            () if self.take_word("DEFAULT") => Ok("default".to_owned()),
+            () if self.take_word("ALL") => Ok("all".to_owned()),
+            () => self.string("a quoted ARN, default or ALL"),
+        }
+    }
+
+    /// What an IAM role may be assumed for; models alone ask.
+    fn purposes(&mut self) -> Result<()> {
+        loop {
+            let words = [("ALL", ()), ("COPY", ()), ("UNLOAD", ()), ("EXTERNAL", ()), ("CREATE", ())];
+            let second = if self.at_words(0, &["EXTERNAL"]) {
+                Some("FUNCTION")
+            } else {
+                self.at_words(0, &["CREATE"]).then_some("MODEL")
+            };
+            self.choice("purpose", &words)?;
+            if let Some(second) = second {
+                self.expect_word(second)?;
+            }
+            if !self.take_symbol(',') {
+                return Ok(());
+            }
+        }
+    }
+
+    fn names(&mut self, what: &str) -> Result<Vec<Ident>> {
+        let mut names = vec![self.ident(what)?];
+        while self.take_symbol(',') {
+            names.push(self.ident(what)?);
+        }
+        Ok(names)
+    }
+
+    fn object_names(&mut self, what: &str) -> Result<Vec<ObjectName>> {
+        let mut names = vec![self.name(what)?];
+        while self.take_symbol(',') {
+            names.push(self.name(what)?);
+        }
+        Ok(names)
+    }
+
+    fn expect_word(&mut self, word: &str) -> Result<()> {
+        if self.take_word(word) { Ok(()) } else { Err(self.expected(word)) }
+    }
+}
