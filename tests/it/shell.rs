@@ -183,3 +183,30 @@ fn a_model_whose_process_is_killed_while_it_trains_is_told_of_as_interrupted() {
     assert!(dfml(folder.path()).args(["-q", "-c", &replace]).output().unwrap().status.success());
     assert!(show().contains("Model State,READY\n"));
 }
+
+#[test]
+fn a_user_says_a_password_once_somebody_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], password: Option<&str>| {
+        let mut command = dfml(folder.path());
+        command.args(["-q", "--format", "csv"]).args(arguments).stdin(Stdio::null());
+        command.env_remove("DFML_USER").env_remove("DFML_PASSWORD").envs(password.map(|text| ("DFML_PASSWORD", text)));
+        command.output().unwrap()
+    };
+    let whoami = ["-c", "SELECT current_user AS u"];
+    let create = "CREATE USER boss CREATEUSER PASSWORD 'geheim'; CREATE USER ann";
+    assert!(run(&["-c", create], None).status.success());
+    let refused = run(&whoami, None);
+    assert!(stderr(&refused).contains("users of this store have passwords"), "{}", stderr(&refused));
+    let boss = ["--user", "boss", "-c", "SELECT current_user AS u"];
+    assert_eq!(stdout(&run(&boss, Some("geheim"))), "u\nboss\n");
+    let refused = run(&boss, Some("geheim?"));
+    assert_eq!(stderr(&refused), "Error: password authentication failed for user boss\n");
+    let refused = run(&boss, None);
+    assert!(stderr(&refused).contains("set DFML_PASSWORD"), "{}", stderr(&refused));
+    let ann = ["--user", "ann", "--trust-local", "-c", "SELECT current_user AS u"];
+    assert_eq!(stdout(&run(&ann, None)), "u\nann\n");
+    let superuser = run(&["--trust-local", "-c", "ALTER USER boss PASSWORD DISABLE"], None);
+    assert!(superuser.status.success(), "{}", stderr(&superuser));
+    assert!(run(&whoami, None).status.success());
+}

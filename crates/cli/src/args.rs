@@ -29,6 +29,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", default_value = ".dfml", env = "DFML_STORE")]
     pub(crate) store: String,
 
+    /// The user of the store that the session is of. The password is asked for on a terminal, otherwise it is taken from
+    /// DFML_PASSWORD. Without this the session is that of the store's owner, who may do everything, until a user has a
+    /// password
+    #[arg(long, value_name = "NAME", env = "DFML_USER")]
+    pub(crate) user: Option<String>,
+
+    /// Ask for no password: for those who may read and write the store's files anyhow
+    #[arg(long)]
+    pub(crate) trust_local: bool,
+
     /// How SQL is read: as Redshift does, or in plain DataFusion's words with generic; or postgresql, mysql, duckdb and others
     #[arg(long, value_name = "NAME", default_value = "redshift", env = "DATAFUSION_SQL_PARSER_DIALECT")]
     pub(crate) dialect: String,

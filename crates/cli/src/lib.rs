@@ -137,6 +137,15 @@ async fn start(args: &Args) -> Result<Shell> {
     if let Ok(user) = std::env::var("USER") {
         builder = builder.with_owner(user);
     }
+    if !args.trust_local {
+        builder = builder.with_logins();
+    }
+    if let Some(user) = &args.user {
+        builder = builder.with_user(user);
+        if !args.trust_local {
+            builder = builder.with_password(password(user)?);
+        }
+    }
     let progress = Arc::new(ProgressLine::default());
     if std::io::stderr().is_terminal() {
         builder = builder.with_progress(Arc::clone(&progress) as Arc<dyn TrainingProgress>);
@@ -149,6 +158,17 @@ async fn start(args: &Args) -> Result<Shell> {
         instrumented_registry: registry,
     };
     Ok(Shell { session: builder.build().await?, print, progress, notices })
+}
+
+/// The password of the user: typed where there is somebody to ask, and not shown.
+fn password(user: &str) -> Result<String> {
+    match std::env::var("DFML_PASSWORD") {
+        Ok(password) => Ok(password),
+        Err(_) if std::io::stdin().is_terminal() => Ok(rpassword::prompt_password(format!("Password of {user}: "))?),
+        Err(_) => Err(DataFusionError::Configuration(format!(
+            "user {user} has to say a password: set DFML_PASSWORD, or start with --trust-local where you own the store"
+        ))),
+    }
 }
 
 /// Options from `DATAFUSION_*` variables and flags.

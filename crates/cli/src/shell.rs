@@ -20,7 +20,7 @@ pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
         println!("dfml {} on DataFusion {}; \\? for help", env!("CARGO_PKG_VERSION"), datafusion::DATAFUSION_VERSION);
     }
     let history = dirs::home_dir().map(|home| home.join(".dfml_history"));
-    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false).build();
     let mut editor: Editor<InputHelper, DefaultHistory> = Editor::with_config(config).map_err(terminal)?;
     editor.set_helper(Some(InputHelper::new(shell.session.clone(), shell.print.color)));
     if let Some(history) = &history {
@@ -32,6 +32,10 @@ pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
         match editor.readline("dfml> ") {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
+                // A password is not to lie in a file.
+                if !line.to_lowercase().contains("password") {
+                    let _ = editor.add_history_entry(line.as_str());
+                }
                 if let Next::Quit = answer(shell, &line, &interrupts).await {
                     break;
                 }
