@@ -296,7 +296,7 @@ async fn a_view_runs_with_its_owners_rights_and_lends_them_to_nothing_else() {
     assert!(plain(&eve, CALL).await.is_err());
     // Who owns the view may use the model no more.
     run(&vault.owner, "REVOKE EXECUTE ON MODEL hidden_model FROM maker").await;
-    refusal(&eve, count).await;
+    assert_eq!(refusal(&eve, count).await, "view public.outer_view cannot be read; ask its owner maker");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -381,6 +381,13 @@ async fn nobody_becomes_another() {
         refusal(&eve, CALL).await;
         assert_eq!(value(&eve, "SELECT current_user").await, "eve");
     }
+    run(&vault.owner, "CREATE USER boss CREATEUSER").await;
+    let boss = vault.user("boss").await;
+    run(&boss, "SET SESSION AUTHORIZATION caller").await;
+    run(&boss, CALL).await;
+    run(&vault.owner, "ALTER USER boss NOCREATEUSER").await;
+    refusal(&boss, CALL).await;
+    assert_eq!(value(&boss, "SELECT current_user").await, "boss");
     run(&vault.owner, "SET SESSION AUTHORIZATION eve").await;
     refusal(&vault.owner, CALL).await;
     assert!(plain(&vault.owner, CALL).await.is_err());

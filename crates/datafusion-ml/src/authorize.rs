@@ -90,12 +90,8 @@ impl Guard {
 
     /// Acts for another user, or again for who opened the session. That must be a superuser, whoever it acts for now.
     pub(crate) fn assume(&self, state: &CatalogState, name: Option<String>) -> Result<()> {
-        let login = match &self.login {
-            None => Rights::all(&self.owner),
-            Some(login) => Rights::of_user(state, login),
-        };
         if let Some(name) = &name {
-            if !login.is_superuser() && self.login.as_ref() != Some(name) {
+            if !self.may_assume(state) && self.login.as_ref() != Some(name) {
                 return Err(denied("SET SESSION AUTHORIZATION is for superusers; open a session as that user"));
             }
             if !state.access().users.contains_key(name) {
@@ -104,6 +100,18 @@ impl Guard {
         }
         *self.assumed.lock() = name;
         Ok(())
+    }
+
+    /// Ends SET SESSION AUTHORIZATION where who opened the session is no superuser any more.
+    pub(crate) fn assume_no_longer(&self, state: &CatalogState) {
+        let mut assumed = self.assumed.lock();
+        if assumed.is_some() && !self.may_assume(state) {
+            *assumed = None;
+        }
+    }
+
+    fn may_assume(&self, state: &CatalogState) -> bool {
+        self.login.as_ref().is_none_or(|login| Rights::of_user(state, login).is_superuser())
     }
 }
 

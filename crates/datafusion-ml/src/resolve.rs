@@ -99,6 +99,7 @@ fn rights(session: &MlSession, catalog: &CatalogState, view_owner: Option<&str>)
 /// Takes the functions of models that the principal may not use out of the context, so that nothing lists them.
 pub(crate) async fn forget_unusable(session: &MlSession) -> Result<()> {
     let catalog = session.shared.catalog.refresh().await?;
+    session.shared.guard.assume_no_longer(&catalog);
     let rights = rights(session, &catalog, None);
     if rights.is_superuser() {
         return Ok(());

@@ -28,7 +28,12 @@ pub(super) async fn provider(
     view: &ViewEntry,
 ) -> Result<Arc<dyn TableProvider>> {
     let name = &entry.name;
+    let rights = session.shared.guard.rights(&session.shared.catalog.cached());
     let cannot = |reason: &dyn std::fmt::Display| {
+        if !rights.owns(&entry.owner) {
+            // What it reads is its owner's secret.
+            return invalid(format!("view {name} cannot be read; ask its owner {}", entry.owner));
+        }
         invalid(format!("view {name} cannot be read: {reason}; create what it reads, or CREATE OR REPLACE VIEW {name}"))
     };
     let state = session.state_of(&view.dialect, &view.default_schema)?;
