@@ -1,5 +1,5 @@
 -- Who will leave? Three models of a telecom operator's customers, trained from one Parquet file.
--- Run it with: cargo run --release -- -f examples/churn.sql
+-- Run it with: cargo run -- -f examples/churn.sql
 
 CREATE EXTERNAL TABLE IF NOT EXISTS customer_activity STORED AS PARQUET LOCATION 'data/customer_activity.parquet';
 
