@@ -2,16 +2,17 @@
 """AUTO ON beside default boosters, FLAML and AutoGluon: held-out quality on real tables, same split, same CPUs.
 
     automl.py --data DIR --dfml target/release/dfml [--flaml PYTHON] [--autogluon PYTHON] [--only TABLE,...]
-              [--engines dfml10,dfml60,...] [--out benchmarks/automl.md]
+              [--engines dfml10,dfml60,...] [--splits N]
 
 DIR holds the tables as Parquet: customer_activity, banknote, abalone, diamonds, wine_quality, flights; a table that is
 not there is left out. FLAML (`flaml[automl]`) and AutoGluon (`autogluon.tabular[lightgbm,xgboost,catboost]`) need
 environments of their own, whose interpreters are given; without them they are left out. Every fifth row, by a seeded
-shuffle, is held out. Measurements are kept in `DIR/../automl-measured.json` or --cache, so that engines can be run
-one by one, in turns or at quiet times.
+shuffle, is held out; --splits repeats that with other seeds and prints means. Measurements are kept in
+`measured.json` of --work, so that engines can be run one by one, in turns or at quiet times.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -36,7 +37,7 @@ ENGINES = ["dfml10", "dfml60", "xgboost", "lightgbm", "flaml", "autogluon"]
 METRIC = {"binary": "AUC", "multiclass": "accuracy", "regression": "RMSE"}
 
 
-def split(data, task, work):
+def split(data, task, work, seed):
     """Writes training and test tables as Parquet; flights keeps the rows that arrived."""
     import numpy as np
     import pandas as pd
@@ -47,7 +48,7 @@ def split(data, task, work):
         table = table[table["arr_delay"].notna()].reset_index(drop=True)
         table[target] = (table["arr_delay"] > 15).astype("int64")
         table = table.drop(columns=dropped)
-    order = np.random.default_rng(7).permutation(len(table))
+    order = np.random.default_rng(seed).permutation(len(table))
     cut = len(table) // 5
     table.iloc[np.sort(order[cut:])].to_parquet(work / f"{task}.train.parquet", index=False)
     table.iloc[np.sort(order[:cut])].to_parquet(work / f"{task}.test.parquet", index=False)
@@ -170,8 +171,13 @@ def page(measured):
     for task, (_, _, _, problem, _) in TASKS.items():
         cells = []
         for engine in ENGINES:
-            found = measured.get(f"{task}/{engine}")
-            cells.append(f"{found['quality']:.4f} ({found['seconds']:.0f} s)" if found else "")
+            found = [value for key, value in measured.items() if key.split("/")[::2] == [task, engine]]
+            if not found:
+                cells.append("")
+                continue
+            mean, seconds = (sum(value[name] for value in found) / len(found) for name in ("quality", "seconds"))
+            splits = f", {len(found)} splits" if len(found) > 1 else ""
+            cells.append(f"{mean:.4f} ({seconds:.0f} s{splits})")
         if any(cells):
             lines.append(f"| {task} | {METRIC[problem]} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -185,6 +191,7 @@ def main():
     parser.add_argument("--autogluon")
     parser.add_argument("--only", default=",".join(TASKS))
     parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--splits", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "automl")
     parser.add_argument("--peer", nargs=3, metavar=("ENGINE", "TABLE", "SECONDS"), help="one measurement, as JSON")
     args = parser.parse_args()
@@ -199,8 +206,8 @@ def main():
         if not (args.data / f"{TASKS[task][0]}.parquet").exists():
             print(f"{task}: no table, left out", file=sys.stderr)
             continue
-        split(args.data, task, args.work)
-        for engine in args.engines.split(","):
+        for seed, engine in itertools.product(range(7, 7 + args.splits), args.engines.split(",")):
+            split(args.data, task, args.work, seed)
             if engine.startswith("dfml"):
                 found = run_dfml(args.dfml, task, args.work, int(engine.removeprefix("dfml")))
             else:
@@ -211,12 +218,12 @@ def main():
                 ran = subprocess.run([str(part) for part in command], capture_output=True, text=True)
                 lines = [line for line in ran.stdout.splitlines() if line.startswith("MEASURED ")]
                 if not lines:
-                    print(f"{task} {engine} failed:\n{ran.stderr[-2000:]}", file=sys.stderr)
+                    print(f"{task} {seed} {engine} failed:\n{ran.stderr[-2000:]}", file=sys.stderr)
                     continue
                 found = json.loads(lines[-1].removeprefix("MEASURED "))
-            measured[f"{task}/{engine}"] = found
+            measured[f"{task}/{seed}/{engine}"] = found
             cache.write_text(json.dumps(measured, indent=1))
-            print(task, engine, json.dumps(found), flush=True)
+            print(task, seed, engine, json.dumps(found), flush=True)
     print(page(measured))
 
 

@@ -235,7 +235,7 @@ impl<C: Code> Bins<C> {
     /// The codes of a column.
     pub(super) fn column(&self, column: usize) -> Column<'_, C> {
         match &self.columns {
-            Some(columns) => Column { codes: &columns[column * self.num_rows..][..self.num_rows], step: 1 },
+            Some(columns) => Column::of(&columns[column * self.num_rows..][..self.num_rows]),
             None => Column { codes: &self.rows[column..], step: self.stride },
         }
     }
@@ -272,7 +272,12 @@ pub(super) struct Column<'a, C> {
     step: usize,
 }
 
-impl<C: Code> Column<'_, C> {
+impl<'a, C: Code> Column<'a, C> {
+    /// Codes that lie side by side.
+    pub(super) fn of(codes: &'a [C]) -> Self {
+        Self { codes, step: 1 }
+    }
+
     /// The code of a row, below the column's number of codes.
     #[inline(always)]
     pub(super) fn code(&self, row: u32) -> usize {

@@ -39,6 +39,7 @@ mod bundles;
 mod categories;
 mod codes;
 mod derivatives;
+mod divide;
 mod forest;
 mod format;
 mod gradients;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::bins::{Bins, Code, Column, Sides};
+use super::bins::{Bins, Code, Sides};
+use super::divide::Decision;
 use super::gradients::Rounded;
 use crate::parallel;
 
@@ -38,23 +39,6 @@ pub(super) enum Outcome {
     Leaf(f32),
     /// What the side of the split that the row is on says: left, right.
     Split(Sides, [f32; 2]),
-}
-
-/// Tells the sides of a split apart by the codes of a column.
-struct Decision<'a, C> {
-    column: Column<'a, C>,
-    left: &'a [bool],
-}
-
-impl<'a, C: Code> Decision<'a, C> {
-    fn new(bins: &'a Bins<C>, sides: &'a Sides) -> Self {
-        Self { column: bins.column(sides.column), left: &sides.left }
-    }
-
-    #[inline(always)]
-    fn is_left(&self, row: u32) -> bool {
-        self.left[self.column.code(row)]
-    }
 }
 
 impl<V: Rounded> RowLists<V> {
@@ -94,7 +78,7 @@ impl<V: Rounded> RowLists<V> {
             .map(|(node, range)| (&splits[*node].1, entries.carve(range.clone()), room.carve(range.clone())))
             .collect();
         let left_counts: Vec<usize> =
-            parallel::map(work, tasks, |(sides, entries, room)| divide(&Decision::new(bins, sides), entries, room));
+            parallel::map(work, tasks, |(sides, entries, room)| Decision::new(bins, sides).divide(entries, room));
 
         // The left sides of a node's pieces close up, each to the one before; the right sides follow.
         let divided: Vec<(&Range<usize>, usize)> = pieces.iter().map(|(_, range)| range).zip(left_counts).collect();
@@ -155,22 +139,6 @@ impl<V: Rounded> RowLists<V> {
             }
         });
     }
-}
-
-/// Moves the left rows to the front of `entries` and writes the right ones to the front of `room`; returns how many are
-/// left.
-fn divide<C: Code, V: Rounded>(decision: &Decision<C>, entries: &mut [Entry<V>], room: &mut [Entry<V>]) -> usize {
-    let room = &mut room[..entries.len()];
-    let mut left = 0;
-    for index in 0..entries.len() {
-        // The row is written to both sides and kept on one: no branch depends on the data.
-        let entry = entries[index];
-        let is_left = decision.is_left(entry.row);
-        entries[left] = entry;
-        room[index - left] = entry;
-        left += usize::from(is_left);
-    }
-    left
 }
 
 /// Cuts ascending ranges out of a slice.
