@@ -11,6 +11,7 @@ mod lifecycle;
 mod predict_once;
 mod s3;
 mod s3_server;
+mod sealed;
 mod shell;
 mod slt;
 mod store;

@@ -7,8 +7,19 @@ use crate::support::data;
 
 /// Runs the shell with its models in the bucket.
 fn dfml(server: &S3Server, commands: &[&str]) -> Output {
+    dfml_with(server, &[], commands)
+}
+
+/// The same with more variables in its environment.
+fn dfml_with(server: &S3Server, variables: &[(&str, &str)], commands: &[&str]) -> Output {
     let mut shell = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
-    shell.envs(server.environment()).args(["--quiet", "--format", "csv", "--store", &format!("s3://{BUCKET}/models")]);
+    shell.envs(server.environment()).envs(variables.iter().copied()).args([
+        "--quiet",
+        "--format",
+        "csv",
+        "--store",
+        &format!("s3://{BUCKET}/models"),
+    ]);
     for command in commands {
         shell.args(["--command", command]);
     }
@@ -109,4 +120,19 @@ async fn tables_are_kept_filled_and_unloaded_on_s3() {
     text(dfml(&server, &[unload]));
     let read = text(dfml(&server, &["SELECT n FROM 's3://lake/out/000.parquet' ORDER BY n"]));
     assert_eq!(read, "n\n2\n4\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_store_on_s3_serves_the_next_process() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    let key = [("DFML_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")];
+    // Large enough to be uploaded in parts.
+    let rows =
+        "CREATE TABLE rows AS SELECT value AS id, sha256(value::varchar) AS text FROM generate_series(1, 500000)";
+    text(dfml_with(&server, &key, &[TABLE, &create(1), rows]));
+    let read = "SELECT count(*) AS n, count(f1(1, 1, 1, 1)) AS p FROM rows WHERE text = sha256(id::varchar)";
+    assert_eq!(text(dfml_with(&server, &key, &[read])), "n,p\n500000,500000\n");
+    let error = String::from_utf8(dfml(&server, &[read]).stderr).unwrap();
+    assert!(error.contains("is sealed with key"), "{error}");
 }

@@ -210,3 +210,31 @@ fn a_user_says_a_password_once_somebody_has_one() {
     assert!(superuser.status.success(), "{}", stderr(&superuser));
     assert!(run(&whoami, None).status.success());
 }
+
+#[test]
+fn the_keys_of_a_sealed_store_come_from_a_file_or_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    std::fs::write(folder.path().join("key"), format!("{key}\n")).unwrap();
+    let output =
+        dfml(folder.path()).args(["-q", "--key-file", "key", "-c", "CREATE TABLE t AS SELECT 42 AS a"]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let read = || {
+        let mut command = dfml(folder.path());
+        command.args(["-q", "--format", "csv", "-c", "SELECT a FROM t"]);
+        command
+    };
+    assert_eq!(stdout(&read().env("DFML_KEY", key).output().unwrap()), "a\n42\n");
+    assert_eq!(stdout(&read().env("DFML_KEY_FILE", "key").output().unwrap()), "a\n42\n");
+    for (variable, text, complaint) in [
+        ("DFML_KEY", "", "there is no key"),
+        ("DFML_KEY", "c2hvcnQ=", "key 1 of the store is not 32 bytes in base64"),
+        ("DFML_KEY_FILE", "none", "the keys of the store cannot be read: none"),
+        ("DFML_LEFT_OUT", "", "and no key was given; open it with that key (DFML_KEY, --key-file)"),
+    ] {
+        let output = read().env(variable, text).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(complaint), "{}", stderr(&output));
+    }
+}

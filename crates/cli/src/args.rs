@@ -35,6 +35,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", env = "DFML_USER")]
     pub(crate) user: Option<String>,
 
+    /// Seal all that is kept in the store with the key in this file, 32 random bytes in base64. Of several keys the first
+    /// seals, and all of them open. Without this the keys are taken from DFML_KEY; without that, too, nothing is sealed
+    #[arg(long, value_name = "FILE", env = "DFML_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
     /// Ask for no password: for those who may read and write the store's files anyhow
     #[arg(long)]
     pub(crate) trust_local: bool,

@@ -32,6 +32,7 @@ use datafusion_cli::functions::{ListFilesCacheFunc, MetadataCacheFunc, ParquetMe
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_options::PrintOptions;
 use datafusion_ml::aws::AwsStores;
+use datafusion_ml::store::SealingKeys;
 use datafusion_ml::{MlSession, Notices, TrainingProgress};
 
 use args::Args;
@@ -134,6 +135,9 @@ async fn start(args: &Args) -> Result<Shell> {
         .with_stored_tables()
         .with_notices(Arc::clone(&notices) as Arc<dyn Notices>)
         .with_store(&args.store);
+    if let Some(keys) = sealing_keys(args)? {
+        builder = builder.with_sealing_keys(keys);
+    }
     if let Ok(user) = std::env::var("USER") {
         builder = builder.with_owner(user);
     }
@@ -158,6 +162,20 @@ async fn start(args: &Args) -> Result<Shell> {
         instrumented_registry: registry,
     };
     Ok(Shell { session: builder.build().await?, print, progress, notices })
+}
+
+/// The keys of the store: of a file, or of the environment.
+fn sealing_keys(args: &Args) -> Result<Option<SealingKeys>> {
+    let text = match &args.key_file {
+        Some(file) => std::fs::read_to_string(file).map_err(|e| {
+            DataFusionError::Configuration(format!("the keys of the store cannot be read: {}: {e}", file.display()))
+        })?,
+        None => match std::env::var("DFML_KEY") {
+            Ok(text) => text,
+            Err(_) => return Ok(None),
+        },
+    };
+    SealingKeys::parse(&text).map(Some)
 }
 
 /// The password of the user: typed where there is somebody to ask, and not shown.

@@ -25,7 +25,6 @@ use std::sync::Arc;
 use datafusion::error::{DataFusionError, Result};
 use datafusion_ml_core::{Error, ErrorKind};
 use parking_lot::Mutex;
-use url::Url;
 
 pub(crate) use self::login::{Logins, log_in};
 use self::password::is_password;
@@ -35,13 +34,14 @@ pub(crate) use self::rights::Rights;
 pub(crate) use self::whoami::{call_whoami, register_whoami};
 use crate::catalog::{Catalog, CatalogState};
 use crate::error::external;
+use crate::store::StoreRoot;
 
 /// For whom a session acts, and the rule of the analyzer that keeps plans within what that principal may do.
 #[derive(Debug)]
 pub(crate) struct Guard {
     catalog: Arc<Catalog>,
     /// Where the store lies.
-    store: Url,
+    root: StoreRoot,
     /// Whom things belong to that the owner of the process makes.
     owner: String,
     /// Who opened the session; `None` is the owner of the process.
@@ -52,8 +52,8 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// A guard for who opened the session.
-    pub(crate) fn new(catalog: Arc<Catalog>, store: Url, owner: String, login: Option<String>) -> Self {
-        Self { catalog, store, owner, login, assumed: Mutex::default() }
+    pub(crate) fn new(catalog: Arc<Catalog>, root: StoreRoot, owner: String, login: Option<String>) -> Self {
+        Self { catalog, root, owner, login, assumed: Mutex::default() }
     }
 
     /// The name of the principal.

@@ -245,9 +245,7 @@ async fn place(session: &MlSession, entry: &ModelEntry) -> Result<StoreRoot> {
     let shared = &session.shared;
     match &entry.artifact.root {
         None => Ok(shared.root.clone()),
-        Some(url) => StoreRoot::open(&parse_store_url(url)?, shared.stores.as_ref(), None)
-            .await
-            .map_err(|e| name_model(entry, e)),
+        Some(url) => shared.open_root(&parse_store_url(url)?, None).await.map_err(|e| name_model(entry, e)),
     }
 }
 

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_st
 use datafusion_ml_core::Algorithm;
 use datafusion_ml_redshift::{RedshiftDialect, planning_state};
 use parking_lot::Mutex;
+use url::Url;
 
 use crate::authorize::{Guard, Logins, log_in, register_whoami};
 use crate::background::Trainings;
@@ -26,7 +27,7 @@ use crate::options::MlOptions;
 use crate::predict_once;
 use crate::relations::{StoredCatalog, StoredRelations};
 use crate::sql::{MlParser, Statement};
-use crate::store::{ObjectStores, RegisteredStores, StoreRoot, parse_store_url};
+use crate::store::{ObjectStores, RegisteredStores, SealingKeys, StoreRoot, parse_store_url};
 use crate::tables::register_table_functions;
 use crate::train::TrainingProgress;
 
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) search_path: Mutex<Vec<String>>,
     pub(crate) notices: Option<Arc<dyn Notices>>,
     pub(crate) stores: Arc<dyn ObjectStores>,
+    pub(crate) keys: Option<SealingKeys>,
     pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
     /// For whom the session acts, and what that principal may do.
@@ -65,12 +67,33 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+impl Shared {
+    /// The folder at `url`, sealed as the store is.
+    pub(crate) async fn open_root(&self, url: &Url, kms_key_id: Option<&str>) -> Result<StoreRoot> {
+        open_root(url, self.stores.as_ref(), kms_key_id, self.keys.as_ref()).await
+    }
+}
+
+async fn open_root(
+    url: &Url,
+    stores: &dyn ObjectStores,
+    kms_key_id: Option<&str>,
+    keys: Option<&SealingKeys>,
+) -> Result<StoreRoot> {
+    let root = StoreRoot::open(url, stores, kms_key_id).await?;
+    match keys {
+        Some(keys) => root.sealed(keys),
+        None => Ok(root),
+    }
+}
+
 /// Puts an [`MlSession`] together.
 pub struct MlSessionBuilder {
     context: SessionContext,
     algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     store: String,
     stores: Option<Arc<dyn ObjectStores>>,
+    keys: Option<SealingKeys>,
     progress: Option<Arc<dyn TrainingProgress>>,
     notices: Option<Arc<dyn Notices>>,
     owner: String,
@@ -106,6 +129,14 @@ impl MlSessionBuilder {
     /// How object stores are opened. The default knows those that are registered with the context's runtime.
     pub fn with_object_stores(mut self, stores: Arc<dyn ObjectStores>) -> Self {
         self.stores = Some(stores);
+        self
+    }
+
+    /// Seals all that is written into the store with the first of these keys, and opens with any of them what is read:
+    /// models, logs, the catalog, the rows of stored tables. A store is sealed wholly or not at all, from the beginning.
+    /// Building fails if the store is not sealed, or with another key.
+    pub fn with_sealing_keys(mut self, keys: SealingKeys) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -159,7 +190,7 @@ impl MlSessionBuilder {
     /// The session. Registers the `ml` options with the context. Fails if the store cannot be opened or its catalog
     /// cannot be read.
     pub async fn build(self) -> Result<MlSession> {
-        let Self { context, algorithms, store, stores, progress, notices, owner, tables, user, password, logins } =
+        let Self { context, algorithms, store, stores, keys, progress, notices, owner, tables, user, password, logins } =
             self;
         {
             let state = context.state_ref();
@@ -173,11 +204,11 @@ impl MlSessionBuilder {
         }
         predict_once::install(&context);
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
-        let root = StoreRoot::open(&parse_store_url(&store)?, stores.as_ref(), None).await?;
+        let root = open_root(&parse_store_url(&store)?, stores.as_ref(), None, keys.as_ref()).await?;
         let catalog = Arc::new(Catalog::new(root.clone()));
         let state = catalog.refresh().await?;
         log_in(&state, user.as_deref(), password.as_deref(), logins)?;
-        let guard = Arc::new(Guard::new(Arc::clone(&catalog), root.url().clone(), owner, user));
+        let guard = Arc::new(Guard::new(Arc::clone(&catalog), root.clone(), owner, user));
         context.add_analyzer_rule(Arc::clone(&guard) as _);
         register_whoami(&mut context.state_ref().write(), &guard)?;
         let trainings = Trainings::default();
@@ -202,6 +233,7 @@ impl MlSessionBuilder {
                 search_path,
                 notices,
                 stores,
+                keys,
                 algorithms,
                 progress,
                 guard,
@@ -223,6 +255,7 @@ impl MlSession {
             algorithms: BTreeMap::new(),
             store: "ml".to_owned(),
             stores: None,
+            keys: None,
             progress: None,
             notices: None,
             tables: TablesOf::Context,

@@ -1,6 +1,7 @@
 //! The model store: immutable artifacts, named by the digest of their bytes, under the root of any object store.
 
 mod files;
+mod sealed;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,11 +16,15 @@ use datafusion_ml_core::{Error, TrainingLog};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 pub(crate) use self::files::{SourceFile, SourceFiles};
+use self::sealed::SealedStore;
+pub use self::sealed::SealingKeys;
+pub(crate) use self::sealed::{key_id_of, reason};
 use crate::background::Lease;
 use crate::catalog::RelationName;
 use crate::error::{external, invalid, storage};
@@ -82,6 +87,8 @@ pub struct StoreRoot {
     url: Url,
     prefix: Path,
     store: Arc<dyn ObjectStore>,
+    /// Where the runtime finds the folder: a sealed one has a URL of its own, below which its files are plain.
+    registered: Url,
 }
 
 impl StoreRoot {
@@ -90,12 +97,27 @@ impl StoreRoot {
         let store = stores.open(url, kms_key_id).await?;
         let prefix = Path::from_url_path(url.path())
             .map_err(|e| invalid(format!("{url} is not a place in an object store: {e}")))?;
-        Ok(Self { url: url.clone(), prefix, store })
+        Ok(Self { url: url.clone(), prefix, store, registered: url.clone() })
+    }
+
+    /// The same folder, in which everything is sealed. Files are bound to their places in it, so that it can be moved as a
+    /// whole.
+    pub fn sealed(self, keys: &SealingKeys) -> Result<Self> {
+        let told_apart = format!("{} {}", self.url, keys.ids().join(" "));
+        let registered = format!("sealed://{}/", &hex(&Sha256::digest(told_apart))[..16]);
+        let registered = Url::parse(&registered).map_err(|e| external(Error::internal(e.to_string())))?;
+        let store = SealedStore::new(PrefixStore::new(self.store, self.prefix), keys.clone());
+        Ok(Self { url: self.url, prefix: Path::default(), store: Arc::new(store), registered })
     }
 
     /// Where it is.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The URLs below which statements could name its files.
+    pub(crate) fn places(&self) -> [&Url; 2] {
+        [&self.url, &self.registered]
     }
 
     /// The store it is in.
@@ -148,7 +170,7 @@ impl StoreRoot {
         match bytes {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(storage(format!("the lease of a training cannot be read from {}: {e}", self.url))),
+            Err(e) => Err(storage(format!("the lease of a training cannot be read from {}: {}", self.url, reason(&e)))),
         }
     }
 
@@ -163,8 +185,8 @@ impl StoreRoot {
 
     /// Lets the runtime read and write the tables in this folder, if it does not know the store yet.
     pub(crate) fn register(&self, runtime: &RuntimeEnv) {
-        if runtime.object_store_registry.get_store(&self.url).is_err() {
-            runtime.register_object_store(&self.url, Arc::clone(&self.store));
+        if runtime.object_store_registry.get_store(&self.registered).is_err() {
+            runtime.register_object_store(&self.registered, Arc::clone(&self.store));
         }
     }
 
@@ -177,7 +199,7 @@ impl StoreRoot {
 
     /// The URL of a file of a table, by its path below the folder `tables`.
     pub(crate) fn table_file(&self, path: &str) -> Result<Url> {
-        let url = self.url.join(&format!("tables/{path}"));
+        let url = self.registered.join(&format!("tables/{path}"));
         url.map_err(|e| storage(format!("{path} is not a place in {}: {e}", self.url)))
     }
 
@@ -228,7 +250,7 @@ impl StoreRoot {
             Ok(object) => object.bytes().await,
             Err(e) => Err(e),
         }
-        .map_err(|e| storage(format!("its artifact cannot be read from {}: {e}", self.url)))?;
+        .map_err(|e| storage(format!("its artifact cannot be read from {}: {}", self.url, reason(&e))))?;
         if hex(&Sha256::digest(&bytes)) != digest {
             return Err(storage(format!(
                 "its artifact {path} in {} has been altered or truncated (the bytes do not have the digest in its name); \

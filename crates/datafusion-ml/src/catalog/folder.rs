@@ -10,7 +10,7 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{external, storage};
-use crate::store::StoreRoot;
+use crate::store::{StoreRoot, key_id_of, reason};
 
 /// The file that names the newest checkpoint.
 const HINT: &str = "last_checkpoint.json";
@@ -124,9 +124,12 @@ impl Folder {
             Err(e) => Err(e),
         };
         match bytes {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => match key_id_of(&bytes) {
+                Some(key) => Err(self.sealed(&key)),
+                None => Ok(Some(bytes)),
+            },
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(storage(format!("catalog file {} cannot be read: {e}", self.describe(file)))),
+            Err(e) => Err(storage(format!("catalog file {} cannot be read: {}", self.describe(file), reason(&e)))),
         }
     }
 
@@ -205,6 +208,14 @@ impl Folder {
     /// Name and place of a file, for messages.
     pub(super) fn describe(&self, file: LogFile) -> String {
         format!("{} at {}", self.path(file), self.url())
+    }
+
+    /// The error for a store that is sealed where no key was given.
+    fn sealed(&self, key: &str) -> DataFusionError {
+        storage(format!(
+            "the store at {} is sealed with key {key}, and no key was given; open it with that key (DFML_KEY, --key-file)",
+            self.url()
+        ))
     }
 
     fn not_written(&self, reason: &object_store::Error) -> DataFusionError {

@@ -278,7 +278,7 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel) -> Result<
             parse_store_url(&format!("{root}{bucket}"))?
         }
     };
-    StoreRoot::open(&url, shared.stores.as_ref(), kms_key_id).await.map(Some)
+    shared.open_root(&url, kms_key_id).await.map(Some)
 }
 
 /// The state in which the training query is planned: rows are read by one partition, in the order of the query's plan, so
