@@ -76,6 +76,20 @@ fn every_format_prints_the_same_rows() {
 }
 
 #[test]
+fn formats_of_plain_columns_have_nested_values_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = |format: &str| {
+        let query = "SELECT x, named_struct('a', make_array(x, NULL), 'b', 'c') AS s \
+                     FROM (VALUES (1), (2)) AS t(x) ORDER BY x DESC";
+        stdout(&dfml(folder.path()).args(["-q", "--format", format, "-c", query]).output().unwrap())
+    };
+    let csv = "x,s\n2,\"{\"\"a\"\":[2,null],\"\"b\"\":\"\"c\"\"}\"\n1,\"{\"\"a\"\":[1,null],\"\"b\"\":\"\"c\"\"}\"\n";
+    assert_eq!(print("csv"), csv);
+    assert_eq!(print("tsv"), csv.replacen("x,", "x\t", 1).replace("\n2,", "\n2\t").replace("\n1,", "\n1\t"));
+    assert!(print("json").starts_with("[{\"x\":2,\"s\":{\"a\":[2"));
+}
+
+#[test]
 fn an_error_goes_to_stderr_once_and_fails_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let output = dfml(folder.path()).args(["-q", "-c", "SHOW MODEL nobody; SELECT 1"]).output().unwrap();

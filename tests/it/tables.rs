@@ -239,6 +239,20 @@ async fn what_is_unloaded_can_be_loaded_again() {
     run(&session, &format!("COPY (SELECT 1 AS a) TO '{}/x.csv'", folder.path().display())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_values_are_json_in_csv_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = redshift(&folder).await;
+    let place = format!("{}/nested", folder.path().display());
+    run(&session, &format!("UNLOAD ('SELECT named_struct(''a'', make_array(1, NULL)) AS s') TO '{place}_' CSV")).await;
+    assert_eq!(std::fs::read_to_string(format!("{place}_000.csv")).unwrap(), "\"{\"\"a\"\":[1,null]}\"\n");
+    run(&session, "CREATE TABLE t_n (s SUPER)").await;
+    run(&session, &format!("COPY t_n FROM '{place}_000.csv' CSV")).await;
+    assert_eq!(value(&session, "SELECT s.a[0] FROM t_n").await, "1");
+    run(&session, &format!("COPY (SELECT make_array(true) AS l, NULL AS n) TO '{place}.csv'")).await;
+    assert_eq!(std::fs::read_to_string(format!("{place}.csv")).unwrap(), "l,n\n[true],\n");
+}
+
 /// Keeps what it is told.
 #[derive(Debug, Default)]
 struct Kept(Mutex<Vec<String>>);

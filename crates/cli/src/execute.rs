@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_cli::print_format::PrintFormat;
 use datafusion_cli::print_options::{MaxRows, PrintOptions};
 use datafusion_ml::sql::Statement;
-use datafusion_ml::{MlSession, find_error};
+use datafusion_ml::{MlSession, find_error, nested_as_json};
 use futures::StreamExt;
 
 use crate::notices::CollectedNotices;
@@ -77,6 +77,13 @@ impl Shell {
     /// Prints a result: a table with no more rows than asked for, JSON as one array, other formats as rows arrive.
     async fn print(&self, frame: DataFrame, print: PrintOptions, started: Instant) -> Result<()> {
         let context = Arc::new(frame.task_ctx());
+        let frame = match print.format {
+            PrintFormat::Csv | PrintFormat::Tsv => {
+                let (state, plan) = frame.into_parts();
+                DataFrame::new(state, nested_as_json(plan)?)
+            }
+            _ => frame,
+        };
         let format = context.session_config().options().format.clone();
         let plan = frame.create_physical_plan().await?;
         let schema = plan.schema();

@@ -44,6 +44,7 @@ mod tables;
 mod train;
 
 pub use datafusion_ml_core as core;
+pub use datafusion_ml_redshift::nested_as_json;
 pub use error::find_error;
 pub use notices::Notices;
 pub use options::MlOptions;

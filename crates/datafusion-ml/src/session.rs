@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
 use datafusion_ml_core::Algorithm;
-use datafusion_ml_redshift::{RedshiftDialect, planning_state};
+use datafusion_ml_redshift::{RedshiftDialect, copy_nested_as_json, planning_state};
 use parking_lot::Mutex;
 use url::Url;
 
@@ -338,7 +338,7 @@ impl MlSession {
     pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
         let places = Places::of(&statement);
         let planned = Self::plan_in(self.context().state(), statement).await;
-        let planned = planned.and_then(|plan| match self.shared.guard.is_idle() {
+        let planned = planned.and_then(copy_nested_as_json).and_then(|plan| match self.shared.guard.is_idle() {
             true => Ok(plan),
             // EXPLAIN would show the analyzer's error with the plan.
             false => self.shared.guard.authorize(plan.clone()).map(|_| plan),

@@ -22,7 +22,7 @@ use datafusion::sql::parser::Statement;
 pub use dialect::RedshiftDialect;
 pub use rewrite::rewrite;
 use semistructured::finish;
-pub use semistructured::{keep_null_markers, parenthesize_unpivot};
+pub use semistructured::{copy_nested_as_json, keep_null_markers, nested_as_json, parenthesize_unpivot};
 
 /// Plans a statement of Redshift's. `state` is as [`planning_state`] made it.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {

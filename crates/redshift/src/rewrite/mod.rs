@@ -20,16 +20,18 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, Value, VisitMut, VisitorMut};
 
+pub(crate) use calls::call;
 pub(crate) use quotes::{hint_at_quotes, quoted_names};
 pub(crate) use types::TypeNames;
 
-use crate::semistructured::rewrite_statement;
+use crate::semistructured::{convert_inserted, rewrite_statement};
 
 /// Turns what DataFusion does not know into what it knows. The tables that the statement names are looked up in `state`.
 ///
 /// A statement that has been rewritten is left as it is.
 pub async fn rewrite(state: &SessionState, statement: &mut Statement) -> Result<()> {
     respell(state, statement).await?;
+    convert_inserted(state, statement).await?;
     rewrite_statement(statement);
     Ok(())
 }
@@ -94,7 +96,7 @@ impl VisitorMut for Spellings {
                 // `^` is power; `#` is the exclusive or.
                 let operands =
                     [left, right].map(|operand| std::mem::replace(operand.as_mut(), Expr::value(Value::Null)));
-                *expr = calls::call("power", operands);
+                *expr = call("power", operands);
                 Ok(())
             }
             Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::BinaryOp { .. } => {

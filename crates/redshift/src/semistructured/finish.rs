@@ -1,22 +1,31 @@
-//! What can only be done once the types are known: casts, LIKE, IN, BETWEEN, CASE, function arguments and ORDER BY.
+//! What can only be done once the types are known: casts, LIKE, IN, BETWEEN, CASE, the arguments of functions, ORDER BY, and
+//! the nodes that compare rows.
+
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{
-    Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, TryCast,
+    Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, Sort, TryCast, WindowFunctionDefinition,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, when,
+};
 
+use super::arithmetic::arithmetic;
 use super::cast::{from_super, to_super};
 use super::compare::{comparison, key, order_key};
 use super::elements::marked;
+use super::extremes::{self, greatest, least};
 use super::function::knows_super;
+use super::functions::JSON_TYPEOF;
 use super::marker::is_super;
-use super::path::is_path;
+use super::path::{is_path, keeping_null};
+use super::rows::compare_values;
 use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
 
 /// The plan in which every expression takes a SUPER value for what it says.
@@ -44,13 +53,18 @@ fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         }
         Ok(if expr.transformed && !is_sort { expr.update_data(|expr| name.restore(expr)) } else { expr })
     })?;
-    match changed.transformed {
-        true => changed.map_data(LogicalPlan::recompute_schema),
-        false => Ok(changed),
-    }
+    let finished = match changed.transformed {
+        true => changed.map_data(LogicalPlan::recompute_schema)?,
+        false => changed,
+    };
+    Ok(match compare_values(&finished.data)? {
+        Some(plan) => Transformed::yes(plan),
+        None => finished,
+    })
 }
 
-fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
+/// Whether the value is SUPER.
+pub(super) fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
     // An expression that has no type is complained of elsewhere.
     expr.to_field(schema).is_ok_and(|(_, field)| is_super(&field))
 }
@@ -92,15 +106,13 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let list = list.into_iter().map(key).collect();
             Expr::InList(InList { expr: Box::new(key(*expr)), list, negated })
         }
-        Expr::InSubquery(InSubquery { expr, subquery, negated }) if has_super(&expr, schema) => {
-            let column = subquery.subquery.schema().field(0);
-            match is_super(column) {
-                true => return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated }))),
-                false => {
-                    let expr = Box::new(from_super(*expr, column.data_type().clone()));
-                    Expr::InSubquery(InSubquery { expr, subquery, negated })
-                }
-            }
+        Expr::InSubquery(InSubquery { expr, subquery, negated })
+            if has_super(&expr, schema) || is_super(subquery.subquery.schema().field(0)) =>
+        {
+            let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+            let keys = LogicalPlanBuilder::from(Arc::clone(&subquery.subquery)).project([key(column)])?.build()?;
+            let subquery = Subquery { subquery: Arc::new(keys), ..subquery };
+            Expr::InSubquery(InSubquery { expr: Box::new(key(*expr)), subquery, negated })
         }
         Expr::Between(between)
             if [&between.expr, &between.low, &between.high].into_iter().any(|expr| has_super(expr, schema)) =>
@@ -118,8 +130,8 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         Expr::BinaryExpr(binary) if has_super(&binary.left, schema) || has_super(&binary.right, schema) => {
             let BinaryExpr { left, op, right } = binary;
-            match comparison(left.as_ref().clone(), op, right.as_ref().clone()) {
-                Some(comparison) => comparison,
+            match operation(left.as_ref().clone(), op, right.as_ref().clone()) {
+                Some(operation) => operation,
                 None => return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
             }
         }
@@ -128,6 +140,34 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             CaseIs::Of => Expr::Case(case),
             CaseIs::Super => marked(Expr::Case(case)),
         },
+        Expr::AggregateFunction(mut aggregate) => {
+            let params = &mut aggregate.params;
+            let mut changed = sort_by_order(&mut params.order_by, schema);
+            if let Some(extreme) = extreme_of(&aggregate.func, &params.args, schema) {
+                aggregate.func = extreme;
+                changed = true;
+            } else if params.distinct {
+                changed |= use_keys(&mut params.args, schema);
+            }
+            let aggregate = Expr::AggregateFunction(aggregate);
+            return Ok(if changed { Transformed::yes(aggregate) } else { Transformed::no(aggregate) });
+        }
+        Expr::WindowFunction(mut window) => {
+            let mut changed = sort_by_order(&mut window.params.order_by, schema);
+            changed |= use_keys(&mut window.params.partition_by, schema);
+            if let WindowFunctionDefinition::AggregateUDF(function) = &window.fun
+                && let Some(extreme) = extreme_of(function, &window.params.args, schema)
+            {
+                window.fun = WindowFunctionDefinition::AggregateUDF(extreme);
+                changed = true;
+            }
+            let window = Expr::WindowFunction(window);
+            return Ok(if changed { Transformed::yes(window) } else { Transformed::no(window) });
+        }
+        Expr::ScalarFunction(mut function) if function.name() == JSON_TYPEOF => {
+            function.args = function.args.into_iter().map(keeping_null).collect();
+            Expr::ScalarFunction(function)
+        }
         // What a cast asks of other values, SUPER does by itself.
         Expr::ScalarFunction(mut function)
             if [ROUND_TO_INTEGER, ISO_DATETIME].contains(&function.name())
@@ -135,16 +175,17 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         {
             return Ok(Transformed::yes(function.args.remove(0)));
         }
+        Expr::ScalarFunction(function) if !function.args.iter().any(|arg| has_super(arg, schema)) => {
+            return Ok(Transformed::no(Expr::ScalarFunction(function)));
+        }
+        Expr::ScalarFunction(function) if function.func.name() == "greatest" => greatest(function.args),
+        Expr::ScalarFunction(function) if function.func.name() == "least" => least(function.args),
+        Expr::ScalarFunction(function) if function.func.name() == "nullif" => null_if(function.args, schema)?,
         Expr::ScalarFunction(function) if is_choice(&function) => {
-            if !function.args.iter().any(|arg| has_super(arg, schema)) {
-                return Ok(Transformed::no(Expr::ScalarFunction(function)));
-            }
             let args = function.args.into_iter().map(|arg| as_super(arg, schema)).collect();
             marked(Expr::ScalarFunction(ScalarFunction { func: function.func, args }))
         }
-        Expr::ScalarFunction(function)
-            if !takes_any(&function) && function.args.iter().any(|arg| has_super(arg, schema)) =>
-        {
+        Expr::ScalarFunction(function) if !takes_any(&function) => {
             let says = |arg: Expr| -> Result<Expr> {
                 let (_, field) = arg.to_field(schema)?;
                 Ok(if is_super(&field) { from_super(arg, field.data_type().clone()) } else { arg })
@@ -154,6 +195,50 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         expr => return Ok(Transformed::no(expr)),
     }))
+}
+
+/// The comparison or the arithmetic; `None` if the operator is of neither.
+pub(super) fn operation(left: Expr, operator: Operator, right: Expr) -> Option<Expr> {
+    comparison(left.clone(), operator, right.clone()).or_else(|| arithmetic(left, operator, right))
+}
+
+/// Sorts SUPER values as ORDER BY does; whether there are any.
+fn sort_by_order(sorts: &mut [Sort], schema: &DFSchema) -> bool {
+    replace_super(sorts.iter_mut().map(|sort| &mut sort.expr), schema, order_key)
+}
+
+/// Takes keys for SUPER values; whether there are any.
+fn use_keys(values: &mut [Expr], schema: &DFSchema) -> bool {
+    replace_super(values.iter_mut(), schema, key)
+}
+
+fn replace_super<'a>(values: impl Iterator<Item = &'a mut Expr>, schema: &DFSchema, with: fn(Expr) -> Expr) -> bool {
+    let mut replaced = false;
+    for value in values.filter(|value| has_super(value, schema)) {
+        *value = with(std::mem::take(value));
+        replaced = true;
+    }
+    replaced
+}
+
+/// The MIN or MAX of SUPER in the place of that of texts.
+fn extreme_of(function: &AggregateUDF, args: &[Expr], schema: &DFSchema) -> Option<Arc<AggregateUDF>> {
+    if !args.iter().any(|arg| has_super(arg, schema)) {
+        return None;
+    }
+    match function.name() {
+        "min" => Some(extremes::min()),
+        "max" => Some(extremes::max()),
+        _ => None,
+    }
+}
+
+/// NULLIF of values of which one is SUPER.
+fn null_if(args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+    let [value, other] = <[Expr; 2]>::try_from(args).or_else(|_| plan_err!("NULLIF takes two values"))?;
+    let is_super = has_super(&value, schema);
+    let case = when(key(value.clone()).eq(key(other)), lit(ScalarValue::Null)).otherwise(value)?;
+    Ok(if is_super { marked(case) } else { case })
 }
 
 enum CaseIs {
@@ -195,7 +280,7 @@ fn is_choice(function: &ScalarFunction) -> bool {
 
 /// Whether the function takes a value as it is.
 fn takes_any(function: &ScalarFunction) -> bool {
-    const TAKE_ANY: &[&str] = &["nvl2", "nullif", "struct", "named_struct", "get_field", "union_extract"];
+    const TAKE_ANY: &[&str] = &["nvl2", "struct", "named_struct", "get_field", "union_extract"];
     let name = function.func.name();
     knows_super(&function.func)
         || TAKE_ANY.contains(&name)

@@ -8,11 +8,15 @@ use datafusion::arrow::array::{Array, ArrayRef, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{ScalarValue, exec_err, internal_err, plan_err};
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
+use super::arithmetic::{NEGATIVE, NUMBER};
 use super::json;
+use super::marker::is_super;
 
 /// An immutable function of arguments of any type, which are taken as they come.
 #[derive(Debug)]
@@ -132,6 +136,16 @@ impl ScalarUDFImpl for FunctionImpl {
         self.function.name
     }
 
+    /// What no statement names is shown as what it is of.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        Ok(match (self.function.name, names.as_slice()) {
+            (NUMBER, [value]) => value.clone(),
+            (NEGATIVE, [value]) => format!("(- {value})"),
+            (name, names) => format!("{name}({})", names.join(",")),
+        })
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -159,6 +173,18 @@ impl ScalarUDFImpl for FunctionImpl {
             Returns::Type(data_type) => Ok(Arc::new(Field::new(self.function.name, data_type.clone(), true))),
             Returns::Computed(field) => field(&args),
         }
+    }
+
+    /// Of a number that is not SUPER nothing is left to do.
+    fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let is_other = |value: &Expr| value.to_field(info.schema()).is_ok_and(|(_, field)| !is_super(&field));
+        Ok(match (self.function.name, args.pop()) {
+            (NUMBER, Some(value)) if is_other(&value) => ExprSimplifyResult::Simplified(value),
+            (NEGATIVE, Some(value)) if is_other(&value) => {
+                ExprSimplifyResult::Simplified(Expr::Negative(Box::new(value)))
+            }
+            (_, last) => ExprSimplifyResult::Original(args.into_iter().chain(last).collect()),
+        })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -5,18 +5,23 @@
 //! read it, and Parquet keeps it. A statement goes through three passes: [`rewrite_statement`] over its syntax, the
 //! planners of [`install`] while DataFusion plans it, and [`finish`] over the plan.
 
+mod arithmetic;
 mod ast;
 mod cast;
 mod compare;
 mod elements;
+mod extremes;
 mod finish;
+mod flat;
 mod function;
 mod functions;
+mod insert;
 mod json;
 mod marker;
 mod path;
 mod planner;
 mod relation;
+mod rows;
 mod step;
 mod tokens;
 mod types;
@@ -30,6 +35,8 @@ use datafusion::logical_expr::planner::ExprPlanner;
 
 pub(crate) use ast::rewrite_statement;
 pub(crate) use finish::finish;
+pub use flat::{copy_nested_as_json, nested_as_json};
+pub(crate) use insert::convert_inserted;
 pub use tokens::{keep_null_markers, parenthesize_unpivot};
 
 /// The state with SUPER's functions, and its access to nested values in the place of DataFusion's.

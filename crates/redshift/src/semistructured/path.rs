@@ -24,7 +24,15 @@ use super::step::{Step, field_of_step, one_step, plain_type};
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Path {
+    /// Whether the null of JSON, at the end of the path, is a value.
+    keeps_null: bool,
     signature: Signature,
+}
+
+impl Path {
+    fn new(keeps_null: bool) -> Self {
+        Self { keeps_null, signature: Signature::user_defined(Volatility::Immutable) }
+    }
 }
 
 /// One step further from the value; a step from a path makes that path longer.
@@ -34,16 +42,23 @@ pub(super) fn step(value: Expr, step: Expr) -> Expr {
             path.args.push(step);
             Expr::ScalarFunction(path)
         }
-        value => {
-            let path = Path { signature: Signature::user_defined(Volatility::Immutable) };
-            Arc::new(ScalarUDF::from(path)).call(vec![value, step])
-        }
+        value => Arc::new(ScalarUDF::from(Path::new(false))).call(vec![value, step]),
     }
 }
 
 /// The value's attribute.
 pub(super) fn attribute(value: Expr, name: &str) -> Expr {
     step(value, lit(name))
+}
+
+/// The path, at whose end the null of JSON is a value, so that its type can be asked for; another expression as it is.
+pub(super) fn keeping_null(expr: Expr) -> Expr {
+    match expr {
+        Expr::ScalarFunction(path) if path.func.inner().is::<Path>() => {
+            Arc::new(ScalarUDF::from(Path::new(true))).call(path.args)
+        }
+        expr => expr,
+    }
 }
 
 /// Whether the expression is a path of at least one step.
@@ -58,6 +73,22 @@ pub(super) fn is_path(expr: &Expr) -> bool {
 impl ScalarUDFImpl for Path {
     fn name(&self) -> &str {
         "path"
+    }
+
+    /// As the statement has it.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let Some((root, steps)) = args.split_first() else { return internal_err!("a path needs a value") };
+        let mut name = root.schema_name().to_string();
+        for step in steps {
+            match step {
+                Expr::Literal(value, _) => match attribute_name(value) {
+                    Some(attribute) => name.extend([".", attribute]),
+                    None => name.extend(["[", &value.to_string(), "]"]),
+                },
+                step => name.extend(["[", &step.schema_name().to_string(), "]"]),
+            }
+        }
+        Ok(name)
     }
 
     fn signature(&self) -> &Signature {
@@ -82,7 +113,7 @@ impl ScalarUDFImpl for Path {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        invoke(args, walk)
+        invoke(args, |args| walk(args, self.keeps_null))
     }
 }
 
@@ -90,7 +121,7 @@ fn attribute_name(step: &ScalarValue) -> Option<&str> {
     step.try_as_str().flatten()
 }
 
-fn walk(args: &Arguments) -> Result<ArrayRef> {
+fn walk(args: &Arguments, keeps_null: bool) -> Result<ArrayRef> {
     let mut steps = Vec::new();
     for index in 1..args.values.len() {
         steps.push(match &args.values[index] {
@@ -105,7 +136,7 @@ fn walk(args: &Arguments) -> Result<ArrayRef> {
     for (index, step) in steps.iter().enumerate() {
         if is_super(&field) {
             let texts = cast(&values, &DataType::Utf8)?;
-            return Ok(Arc::new(walk_texts(texts.as_string(), &steps[index..])));
+            return Ok(Arc::new(walk_texts(texts.as_string(), &steps[index..], keeps_null)));
         }
         if let DataType::Dictionary(..) = values.data_type() {
             values = cast(&values, plain_type(field.data_type()))?;
@@ -117,7 +148,7 @@ fn walk(args: &Arguments) -> Result<ArrayRef> {
     Ok(values)
 }
 
-fn walk_texts(texts: &StringArray, steps: &[Step]) -> StringArray {
+fn walk_texts(texts: &StringArray, steps: &[Step], keeps_null: bool) -> StringArray {
     let walked = texts.iter().enumerate().map(|(row, text)| {
         let mut text = text?;
         for step in steps {
@@ -129,7 +160,7 @@ fn walk_texts(texts: &StringArray, steps: &[Step]) -> StringArray {
             };
         }
         // The null of JSON is NULL, as a missing attribute is.
-        (text != "null").then_some(text)
+        (keeps_null || text != "null").then_some(text)
     });
     walked.collect()
 }
@@ -153,7 +184,7 @@ mod tests {
         fields.extend(values[1..].iter().map(|step| Arc::new(Field::new("step", step.data_type(), true)) as FieldRef));
         let rows = array.len();
         let returns = Arc::clone(&fields[0]);
-        let walked = walk(&Arguments { values, fields, returns, rows }).unwrap();
+        let walked = walk(&Arguments { values, fields, returns, rows }, false).unwrap();
         let options = FormatOptions::default().with_null("NULL");
         let format = ArrayFormatter::try_new(&walked, &options).unwrap();
         let shown: Vec<String> = (0..walked.len()).map(|row| format.value(row).to_string()).collect();

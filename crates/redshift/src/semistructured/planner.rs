@@ -1,15 +1,17 @@
 //! From the syntax of paths, comparisons and arithmetic to the functions that do them.
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, TableReference, plan_err};
 use datafusion::error::Result;
+use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::cast::from_super;
-use super::compare::{comparison, operand};
-use super::marker::{has_no_parts, is_super};
+use super::cast::{from_super, to_super};
+use super::elements::marked;
+use super::finish::operation;
+use super::marker::{has_no_parts, is_nested, is_super};
 use super::path::{attribute, is_path, step};
 
 /// Comes before DataFusion's own planners, whose positions count from 1.
@@ -60,26 +62,52 @@ impl ExprPlanner for SuperExprPlanner {
         else {
             return Ok(PlannerResult::Original(binary));
         };
-        let RawBinaryExpr { op, left: left_expr, right: right_expr } = binary;
         let dynamic = is_super(&left) || is_super(&right);
-        // A path into Arrow's types is SUPER to the reader: a comparison of different types is an answer, not an error.
-        let mixed = (is_path(&left_expr) || is_path(&right_expr)) && families_differ(&left, &right);
-        if (dynamic || mixed)
-            && let Some(comparison) = comparison(left_expr.clone(), operator, right_expr.clone())
-        {
-            return Ok(PlannerResult::Planned(comparison));
+        // A nested value of Arrow's types, and a path into it, is SUPER to the reader: a comparison of different types is an
+        // answer, not an error.
+        let is_nested_or_path = |expr: &Expr, field: &Field| is_path(expr) || is_nested(field.data_type());
+        let mixed = (is_nested_or_path(&binary.left, &left) || is_nested_or_path(&binary.right, &right))
+            && families_differ(&left, &right);
+        let compares = matches!(
+            operator,
+            Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+        );
+        if !(dynamic || mixed && compares) {
+            return Ok(PlannerResult::Original(binary));
         }
-        if !dynamic {
-            return Ok(PlannerResult::Original(RawBinaryExpr { op, left: left_expr, right: right_expr }));
-        }
-        let in_type = |expr: Expr, field: &FieldRef| match operator {
-            _ if !is_super(field) => expr,
-            Operator::And | Operator::Or => from_super(expr, DataType::Boolean),
-            Operator::StringConcat => from_super(expr, DataType::Utf8),
-            _ => operand(expr),
+        let RawBinaryExpr { left: left_expr, right: right_expr, .. } = binary;
+        let name = binary_expr(left_expr.clone(), operator, right_expr.clone()).schema_name().to_string();
+        let planned = match operator {
+            Operator::And | Operator::Or | Operator::StringConcat => {
+                let data_type = if operator == Operator::StringConcat { DataType::Utf8 } else { DataType::Boolean };
+                let in_type = |expr: Expr, field: &Field| match is_super(field) {
+                    true => from_super(expr, data_type.clone()),
+                    false => expr,
+                };
+                binary_expr(in_type(left_expr, &left), operator, in_type(right_expr, &right))
+            }
+            _ => {
+                let operands = (read(left_expr, &left, &right), read(right_expr, &right, &left));
+                match operation(operands.0, operator, operands.1) {
+                    Some(operation) => operation,
+                    None => return plan_err!("SUPER has no operator {operator}; cast the value to another type"),
+                }
+            }
         };
-        let (left, right) = (in_type(left_expr, &left), in_type(right_expr, &right));
-        Ok(PlannerResult::Planned(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))))
+        Ok(PlannerResult::Planned(planned.alias(name)))
+    }
+}
+
+/// The operand, of which a text that a path leads to is taken for what it reads as beside a number or a boolean: what models
+/// answer are texts, whatever the type of their classes.
+fn read(operand: Expr, field: &Field, other: &Field) -> Expr {
+    let other = other.data_type();
+    match is_path(&operand) && !is_super(field) && field.data_type().is_string() {
+        true if other.is_numeric() || *other == DataType::Boolean => {
+            let read = to_super(from_super(operand.clone(), other.clone()));
+            marked(coalesce(vec![read, to_super(operand)]))
+        }
+        _ => operand,
     }
 }
 
@@ -104,12 +132,14 @@ fn operator(operator: &BinaryOperator) -> Option<Operator> {
     })
 }
 
-/// Whether both are scalars, and not both numbers, both text, or both booleans. Of dates and times the text is read.
+/// Whether they are of different kinds, of numbers, texts, booleans, arrays and objects. Of dates and times the text is read.
 fn families_differ(left: &Field, right: &Field) -> bool {
     let family = |field: &Field| match field.data_type() {
         DataType::Boolean => Some(0),
         data_type if data_type.is_numeric() => Some(1),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(2),
+        DataType::Struct(_) | DataType::Map(..) => Some(3),
+        data_type if is_nested(data_type) => Some(4),
         _ => None,
     };
     matches!((family(left), family(right)), (Some(left), Some(right)) if left != right)

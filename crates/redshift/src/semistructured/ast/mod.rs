@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, VisitMut, Vi
 
 pub(super) use from::unnesting_of;
 use scope::Scope;
+pub(super) use scope::folded;
 
 /// Rewrites the paths of a statement.
 pub(crate) fn rewrite_statement(statement: &mut Statement) {

@@ -31,7 +31,7 @@ pub(super) enum Root {
 }
 
 /// The name that the identifier stands for.
-pub(super) fn folded(ident: &Ident) -> String {
+pub(in crate::semistructured) fn folded(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),

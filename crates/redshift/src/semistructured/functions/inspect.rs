@@ -10,6 +10,9 @@ use super::super::cast::digits;
 use super::super::function::{Arguments, Function, Returns};
 use super::super::json::Json;
 
+/// The name of the function whose argument, if it is a path, may end at the null of JSON.
+pub(in crate::semistructured) const JSON_TYPEOF: &str = "json_typeof";
+
 /// The most digits that a decimal has.
 const MOST_DIGITS: usize = 38;
 
@@ -36,7 +39,7 @@ pub(super) fn all() -> Vec<Function> {
     let digits = |name, invoke| Function { name, arguments: 1..=1, returns: Returns::Type(DataType::Int32), invoke };
     let text = Returns::Type(DataType::Utf8);
     let mut all = Vec::from(checks);
-    all.push(Function { name: "json_typeof", arguments: 1..=1, returns: text, invoke: json_typeof });
+    all.push(Function { name: JSON_TYPEOF, arguments: 1..=1, returns: text, invoke: json_typeof });
     all.push(digits("decimal_precision", |args| decimals(args, |(precision, _)| precision)));
     all.push(digits("decimal_scale", |args| decimals(args, |(_, scale)| scale)));
     all

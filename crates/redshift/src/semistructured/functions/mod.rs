@@ -15,12 +15,20 @@ use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 
-use super::compare::number;
+pub(super) use inspect::JSON_TYPEOF;
+
+use super::arithmetic::{negative, number};
 
 /// Makes the functions known to the state.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    let functions =
-        [arrays::all(), construct::all(), inspect::all(), json_text::all(), text_based::all(), vec![number()]];
+    let functions = [
+        arrays::all(),
+        construct::all(),
+        inspect::all(),
+        json_text::all(),
+        text_based::all(),
+        vec![number(), negative()],
+    ];
     for function in functions.into_iter().flatten() {
         state.register_udf(Arc::new(function.udf()))?;
     }

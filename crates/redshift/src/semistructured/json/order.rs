@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Json, elements};
+use super::{Json, elements, push_key};
 
 /// The order of two values of one scalar type; `None` of different types, and of objects, arrays and null. Numbers compare as
 /// numbers; strings without regard to trailing blanks.
@@ -18,46 +18,44 @@ pub(crate) fn compare(left: &str, right: &str) -> Option<Ordering> {
     }
 }
 
-/// Appends bytes that sort as ORDER BY does: booleans before numbers before strings before arrays before objects, strings first
+/// Appends text that sorts as ORDER BY does: booleans before numbers before strings before arrays before objects, strings first
 /// without regard to case. False, and nothing appended, of null and of what is not JSON.
-pub(crate) fn push_order_key(text: &str, out: &mut Vec<u8>) -> bool {
+pub(crate) fn push_order_key(text: &str, out: &mut String) -> bool {
     match Json::read(text) {
         None | Some(Json::Null) => return false,
-        Some(Json::Bool(value)) => out.extend([1, u8::from(value)]),
+        Some(Json::Bool(value)) => out.extend(['\u{1}', if value { '1' } else { '0' }]),
         Some(Json::Number(text)) => {
-            out.push(2);
             let bits = text.parse::<f64>().unwrap_or(f64::INFINITY).to_bits();
             // Of a negative number all bits turn around, of another one the sign alone.
             let ordered = if bits >> 63 == 1 { !bits } else { bits | (1 << 63) };
-            out.extend(ordered.to_be_bytes());
+            out.push_str(&format!("\u{2}{ordered:016x}"));
         }
         Some(Json::String(string)) => {
-            out.push(3);
             let string = string.trim_end_matches(' ');
-            out.extend(string.to_lowercase().bytes());
-            out.push(0);
-            out.extend(string.bytes());
-            out.push(0);
+            out.extend(["\u{3}", &string.to_lowercase(), "\0", string, "\0"]);
         }
-        // Of an array in an array, as of an object, the text decides.
+        // Of an array in an array, as of an object, the key decides.
         Some(Json::Array(text)) => {
-            out.push(4);
+            out.push('\u{4}');
             for element in elements(text) {
                 match Json::read(element) {
-                    Some(Json::Array(text)) => out.extend([&[4], text.as_bytes()].concat()),
+                    Some(Json::Array(text)) => {
+                        out.push('\u{4}');
+                        push_key(text, out);
+                    }
                     _ => {
                         if !push_order_key(element, out) {
-                            out.push(6);
+                            out.push('\u{6}');
                         }
                     }
                 }
             }
-            out.push(0);
+            out.push('\0');
         }
         Some(Json::Object(text)) => {
-            out.push(5);
-            out.extend(text.bytes());
-            out.push(0);
+            out.push('\u{5}');
+            push_key(text, out);
+            out.push('\0');
         }
     }
     true
@@ -88,16 +86,25 @@ mod tests {
             "[10]",
             "{\"a\":1}",
         ];
-        let keys: Vec<Vec<u8>> = ascending
+        let keys: Vec<String> = ascending
             .iter()
             .map(|text| {
-                let mut key = Vec::new();
+                let mut key = String::new();
                 assert!(push_order_key(text, &mut key));
                 key
             })
             .collect();
         for (index, pair) in keys.windows(2).enumerate() {
             assert!(pair[0] < pair[1], "{} before {}", ascending[index], ascending[index + 1]);
+        }
+    }
+
+    #[test]
+    fn equal_values_have_one_place() {
+        for (one, other) in [("1", "1.0"), ("[[1.0]]", "[[1]]"), (r#"{"a":1,"b":2}"#, r#"{"b":2.0,"a":1}"#)] {
+            let (mut one_place, mut other_place) = (String::new(), String::new());
+            assert!(push_order_key(one, &mut one_place) && push_order_key(other, &mut other_place));
+            assert_eq!(one_place, other_place);
         }
     }
 
