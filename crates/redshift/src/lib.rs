@@ -5,6 +5,7 @@
 //! that its plan then calls.
 
 mod assign;
+mod checked;
 mod dialect;
 mod functions;
 mod rewrite;

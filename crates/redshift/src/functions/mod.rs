@@ -4,6 +4,7 @@
 //! All of them return NULL where an argument is NULL.
 
 mod arguments;
+mod avg;
 mod convert_timezone;
 mod date_part;
 mod dateadd;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
 pub(crate) use date_part::DatePart;
 pub(crate) use iso_datetime::ISO_DATETIME;
@@ -38,6 +39,9 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
 
     if let Some(numeric) = state.scalar_functions().get("trunc").cloned() {
         add(state, trunc::Trunc::new(numeric))?;
+    }
+    if let Some(numeric) = state.aggregate_functions().get("avg").cloned() {
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(avg::Avg::new(numeric))))?;
     }
     add(state, convert_timezone::ConvertTimezone::default())?;
     add(state, dateadd::DateAdd::default())?;

@@ -1,9 +1,9 @@
-//! Casts: to integers they round, to dates they read more than ISO 8601, to text they write dates as Redshift does, and to
-//! `VARCHAR(n)` and `CHAR(n)` they cut.
+//! Casts: to integers they round, to decimals they read literals digit by digit, to dates they read more than ISO 8601, to
+//! text they write dates as Redshift does, and to `VARCHAR(n)` and `CHAR(n)` they cut.
 
 use datafusion::common::{not_impl_err, plan_err};
 use datafusion::error::Result;
-use datafusion::sql::sqlparser::ast::{CastKind, CharacterLength, DataType, Expr, Value};
+use datafusion::sql::sqlparser::ast::{CastKind, CharacterLength, DataType, Expr, UnaryOperator, Value};
 
 use super::calls::{call, is_call_of};
 use super::text::make_text;
@@ -20,6 +20,8 @@ pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
         if !is_date(value) {
             wrap(value, ISO_DATETIME);
         }
+    } else if matches!(data_type, DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_)) {
+        keep_digits(value);
     } else if let Some(length) = text_length(data_type) {
         make_text(value);
         if let Some(length) = length {
@@ -86,6 +88,34 @@ fn is_whole(expr: &Expr) -> bool {
         },
         Expr::Nested(inner) => is_whole(inner),
         other => is_call_of(other, ROUND_TO_INTEGER),
+    }
+}
+
+/// Lets a literal with decimals be read as a text, digit by digit: as a number it would be one of double precision, and 1.005
+/// is less than it says.
+fn keep_digits(expr: &mut Expr) {
+    match expr {
+        Expr::Nested(inner) => keep_digits(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
+            if let Some(digits) = digits(inner) {
+                *expr = Expr::value(Value::SingleQuotedString(format!("-{digits}")));
+            }
+        }
+        other => {
+            if let Some(digits) = digits(other) {
+                *other = Expr::value(Value::SingleQuotedString(digits));
+            }
+        }
+    }
+}
+
+fn digits(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) if !digits.contains(['e', 'E']) => Some(digits.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -26,6 +26,7 @@ use super::functions::JSON_TYPEOF;
 use super::marker::is_super;
 use super::path::{is_path, keeping_null};
 use super::rows::compare_values;
+use crate::checked::checked;
 use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
 
 /// The plan in which every expression takes a SUPER value for what it says.
@@ -135,6 +136,10 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 None => return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
             }
         }
+        Expr::BinaryExpr(binary) => match checked(&binary, schema) {
+            Some(checked) => checked,
+            None => return Ok(Transformed::no(Expr::BinaryExpr(binary))),
+        },
         Expr::Case(mut case) => match finish_case(&mut case, schema) {
             CaseIs::AsBefore => return Ok(Transformed::no(Expr::Case(case))),
             CaseIs::Of => Expr::Case(case),

@@ -1,0 +1,163 @@
+//! Arithmetic that fails where Redshift's does: an integer out of range, and a division by zero in floating point. DataFusion
+//! lets integers wrap around, and answers infinity; whole numbers and decimals it divides as Redshift does.
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum};
+use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float16Type, Float32Type, Float64Type};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DFSchema, exec_datafusion_err, exec_err, internal_err};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::BinaryExpr;
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
+};
+use datafusion::physical_expr_common::datum::apply;
+use datafusion::scalar::ScalarValue;
+
+/// The operation in its checked form; `None` if there is nothing to check.
+pub(crate) fn checked(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let BinaryExpr { left, op, right } = binary;
+    let types = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    match op {
+        Operator::Plus | Operator::Minus | Operator::Multiply if types.0.is_integer() && types.1.is_integer() => {
+            let operation = ScalarUDF::from(Checked { operator: *op, signature: signature() });
+            Some(operation.call(vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Operator::Divide | Operator::Modulo
+            if (types.0.is_floating() || types.1.is_floating()) && types.1.is_numeric() && !is_constant(right) =>
+        {
+            let divisor = ScalarUDF::from(Divisor { signature: signature() }).call(vec![right.as_ref().clone()]);
+            Some(Expr::BinaryExpr(BinaryExpr::new(left.clone(), *op, Box::new(divisor))))
+        }
+        _ => None,
+    }
+}
+
+fn signature() -> Signature {
+    Signature::user_defined(Volatility::Immutable)
+}
+
+/// Whether it is a number that can be divided by.
+fn is_constant(divisor: &Expr) -> bool {
+    matches!(divisor, Expr::Literal(value, _) if ScalarValue::new_zero(&value.data_type()).is_ok_and(|zero| zero != *value))
+}
+
+/// `+`, `-` or `*` of integers. NULL of NULL; fails of what is out of range.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Checked {
+    operator: Operator,
+    signature: Signature,
+}
+
+impl Checked {
+    fn compute(&self, left: &dyn Datum, right: &dyn Datum) -> std::result::Result<ArrayRef, ArrowError> {
+        match self.operator {
+            Operator::Plus => add(left, right),
+            Operator::Minus => sub(left, right),
+            _ => mul(left, right),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Checked {
+    fn name(&self) -> &str {
+        match self.operator {
+            Operator::Plus => "checked_plus",
+            Operator::Minus => "checked_minus",
+            _ => "checked_times",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let [left, right] = types else { return internal_err!("{} has two operands", self.operator) };
+        let (left, right) = BinaryTypeCoercer::new(left, &self.operator, right).get_input_types()?;
+        Ok(vec![left, right])
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let [left, right] = types else { return internal_err!("{} has two operands", self.operator) };
+        BinaryTypeCoercer::new(left, &self.operator, right).get_result_type()
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Field::new(self.name(), self.return_type(&types)?, nullable).into())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [left, right] = args.args.as_slice() else { return internal_err!("{} has two operands", self.operator) };
+        apply(left, right, |left, right| self.compute(left, right)).map_err(|error| match &error {
+            DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+                ArrowError::ArithmeticOverflow(fact) => exec_datafusion_err!(
+                    "an integer is out of range ({fact}); cast an operand to BIGINT, or to DECIMAL(38, 0)"
+                ),
+                _ => error,
+            },
+            _ => error,
+        })
+    }
+}
+
+/// A number as it is; fails of zero.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Divisor {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Divisor {
+    fn name(&self) -> &str {
+        "checked_divisor"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        // What is divided is floating, so that the divisor will be.
+        let as_floating = |data_type: &DataType| match data_type.is_floating() {
+            true => data_type.clone(),
+            false => DataType::Float64,
+        };
+        Ok(types.iter().map(as_floating).collect())
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Float64))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let Some(field) = args.arg_fields.first() else { return internal_err!("a divisor is one number") };
+        Ok(Field::new(self.name(), field.data_type().clone(), field.is_nullable()).into())
+    }
+
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(divisor) = args.args.pop() else { return internal_err!("a divisor is one number") };
+        let has_zero = match &divisor {
+            ColumnarValue::Array(array) => has_zero(array),
+            ColumnarValue::Scalar(value) => has_zero(&value.to_array()?),
+        };
+        match has_zero {
+            true => exec_err!("a number is divided by zero; NULLIF(divisor, 0) makes NULL of it"),
+            false => Ok(divisor),
+        }
+    }
+}
+
+fn has_zero(numbers: &ArrayRef) -> bool {
+    match numbers.data_type() {
+        DataType::Float64 => numbers.as_primitive::<Float64Type>().iter().flatten().any(|number| number == 0.0),
+        DataType::Float32 => numbers.as_primitive::<Float32Type>().iter().flatten().any(|number| number == 0.0),
+        DataType::Float16 => {
+            numbers.as_primitive::<Float16Type>().iter().flatten().any(|number| number.to_f64() == 0.0)
+        }
+        _ => false,
+    }
+}
