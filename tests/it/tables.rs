@@ -210,32 +210,48 @@ async fn without_stored_tables_create_table_is_datafusions() {
 async fn what_is_unloaded_can_be_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let session = redshift(&folder).await;
-    run(&session, "CREATE TABLE t_a AS SELECT 1 AS id, 'it''s, \"so\"' AS note UNION ALL SELECT 2, NULL ORDER BY id")
-        .await;
-    for (number, (unload, copy, file)) in [
-        ("CSV HEADER", "CSV IGNOREHEADER 1 EMPTYASNULL", "000.csv"),
-        ("DELIMITER '|' GZIP NULL AS '@'", "DELIMITER '|' REMOVEQUOTES GZIP NULL AS '@'", "000.csv.gz"),
-        ("FORMAT AS PARQUET PARALLEL OFF", "FORMAT AS PARQUET", "000.parquet"),
-        ("FORMAT JSON ZSTD", "JSON 'auto'", "000.json.zst"),
+    let rows = "SELECT 1 AS id, 'it''s, \"so\"' AS note, DATE '2020-01-31' AS day UNION ALL SELECT 2, NULL, NULL";
+    run(&session, &format!("CREATE TABLE t_plain AS {rows} ORDER BY id")).await;
+    let more = "SELECT 3, 'a|b,c', NULL UNION ALL SELECT 4, chr(92) || chr(10) || 'x' || chr(92), NULL \
+                UNION ALL SELECT 5, '''|', NULL";
+    run(&session, &format!("CREATE TABLE t_wild AS {rows} UNION ALL {more} ORDER BY id")).await;
+    for (number, (table, unload, copy, file)) in [
+        ("t_plain", "NULL AS '@'", "NULL AS '@'", "000.txt"),
+        ("t_plain", "GZIP NULL '@' HEADER", "GZIP NULL '@' IGNOREHEADER 1", "000.txt.gz"),
+        ("t_plain", "CSV HEADER", "CSV IGNOREHEADER 1 EMPTYASNULL", "000.csv"),
+        ("t_wild", "CSV NULL '@'", "CSV NULL '@'", "000.csv"),
+        ("t_wild", "ESCAPE NULL '@'", "ESCAPE NULL '@'", "000.txt"),
+        ("t_wild", "ADDQUOTES ESCAPE NULL '@'", "REMOVEQUOTES ESCAPE NULL '@'", "000.txt"),
+        ("t_wild", "FORMAT AS PARQUET PARALLEL OFF", "FORMAT AS PARQUET", "000.parquet"),
+        ("t_wild", "FORMAT JSON ZSTD", "JSON 'auto'", "000.json.zst"),
+        ("t_wild", "FORMAT JSON EXTENSION 'lines' MANIFEST", "JSON 'auto' MANIFEST", "manifest"),
     ]
     .into_iter()
     .enumerate()
     {
         let prefix = format!("{}/out{number}_", folder.path().display());
         let statement = format!(
-            "UNLOAD ('SELECT * FROM t_a WHERE note <> ''x'' OR id = 2') TO '{prefix}' IAM_ROLE default {unload}"
+            "UNLOAD ('SELECT * FROM {table} WHERE note <> ''x'' OR id = 2') TO '{prefix}' IAM_ROLE default {unload}"
         );
         run(&session, &statement).await;
         assert!(std::fs::exists(format!("{prefix}{file}")).unwrap(), "{unload}");
         assert!(answer(&session, &statement).await.contains("add ALLOWOVERWRITE"));
         run(&session, &format!("{statement} ALLOWOVERWRITE")).await;
-        run(&session, &format!("CREATE TABLE t_b{number} (LIKE t_a)")).await;
+        run(&session, &format!("CREATE TABLE t_b{number} (LIKE {table})")).await;
         run(&session, &format!("COPY t_b{number} FROM '{prefix}{file}' {copy}")).await;
         let same = format!(
-            "SELECT count(*) FROM t_a a JOIN t_b{number} b ON a.id = b.id AND a.note IS NOT DISTINCT FROM b.note"
+            "SELECT count(*) || ' of ' || (SELECT count(*) FROM t_b{number}) FROM {table} a JOIN t_b{number} b \
+             ON a.id = b.id AND (a.note IS NOT DISTINCT FROM b.note) AND (a.day IS NOT DISTINCT FROM b.day)"
         );
-        assert_eq!(value(&session, &same).await, "2", "{unload}");
+        let expected = if table == "t_wild" { "5 of 5" } else { "2 of 2" };
+        assert_eq!(value(&session, &same).await, expected, "{unload}");
     }
+    let to = format!("TO '{}/wild'", folder.path().display());
+    let error = answer(&session, &format!("UNLOAD ('SELECT id, note FROM t_wild WHERE id = 3') {to}")).await;
+    assert!(error.contains("column note: 'a|b,c' contains '|', which separates values; add ESCAPE"), "{error}");
+    let error =
+        answer(&session, &format!("UNLOAD ('SELECT note FROM t_plain WHERE id = 2') {to} ALLOWOVERWRITE")).await;
+    assert!(error.contains("NULL is an empty line; add NULL AS"), "{error}");
     run(&session, &format!("COPY (SELECT 1 AS a) TO '{}/x.csv'", folder.path().display())).await;
 }
 
@@ -251,6 +267,21 @@ async fn nested_values_are_json_in_csv_files() {
     assert_eq!(value(&session, "SELECT s.a[0] FROM t_n").await, "1");
     run(&session, &format!("COPY (SELECT make_array(true) AS l, NULL AS n) TO '{place}.csv'")).await;
     assert_eq!(std::fs::read_to_string(format!("{place}.csv")).unwrap(), "l,n\n[true],\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_have_the_values_of_partitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = redshift(&folder).await;
+    run(&session, "CREATE TABLE t_a AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y' ORDER BY a").await;
+    for (include, copied, expected) in [("", "(a)", "1"), (" INCLUDE", "(a, b)", "1x")] {
+        let place = format!("{}/parts{}", folder.path().display(), include.len());
+        run(&session, &format!("UNLOAD ('SELECT a, b FROM t_a') TO '{place}' PARTITION BY (b){include}")).await;
+        run(&session, "CREATE TEMP TABLE t_b (a INT, b VARCHAR(1))").await;
+        run(&session, &format!("COPY t_b {copied} FROM '{place}/b=x/'")).await;
+        assert_eq!(value(&session, "SELECT a || nvl(b, '') FROM t_b").await, expected);
+        run(&session, "DROP TABLE t_b").await;
+    }
 }
 
 /// Keeps what it is told.

@@ -69,6 +69,8 @@ pub(super) struct TextColumn {
     target: Target,
     texts: StringBuilder,
     times: TimeFormat,
+    /// Whether dates that are none are NULL.
+    accept_any_date: bool,
 }
 
 impl TextColumn {
@@ -78,7 +80,8 @@ impl TextColumn {
             DataType::Date32 | DataType::Date64 => &options.date_format,
             _ => &options.time_format,
         };
-        Self { target, texts: StringBuilder::new(), times: TimeFormat::new(format.as_deref()) }
+        let (times, accept_any_date) = (TimeFormat::new(format.as_deref()), options.accept_any_date);
+        Self { target, texts: StringBuilder::new(), times, accept_any_date }
     }
 
     /// Takes the text of one more record; `None` is NULL.
@@ -108,10 +111,12 @@ impl TextColumn {
         let column = self.convert(&texts)?;
         let fault = |row: usize| {
             let (is_given, is_taken) = (texts.is_valid(row), column.is_valid(row));
-            if is_given && !is_taken {
+            let is_date = matches!(column.data_type(), DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+            let may_be_null = self.target.field.is_nullable();
+            if is_given && !is_taken && !(self.accept_any_date && is_date && may_be_null) {
                 let shown: String = texts.value(row).chars().take(60).collect();
                 Some(format!("'{shown}' is not a {}", self.target.type_name()))
-            } else if !is_given && !self.target.field.is_nullable() {
+            } else if !is_given && !may_be_null {
                 Some("NULL, and the column takes none (NOT NULL)".to_owned())
             } else {
                 None

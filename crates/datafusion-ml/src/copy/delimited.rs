@@ -1,5 +1,7 @@
 //! Splits lines of values into records, as their bytes come in.
 
+use crate::sql::Quotes;
+
 /// Where in a value the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -13,6 +15,21 @@ enum At {
     QuoteInQuotes,
     /// After the character that takes away the meaning of the next.
     Escaped,
+    /// The same inside quotes.
+    EscapedInQuotes,
+}
+
+/// What separates values and records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Separators {
+    /// Between two values; without one a line is a value.
+    pub(super) delimiter: Option<u8>,
+    /// What may be around a value.
+    pub(super) quotes: Quotes,
+    /// Takes away the meaning of the next character.
+    pub(super) escape: Option<u8>,
+    /// Whether an empty line is a record of one empty value, and not nothing.
+    pub(super) empty_lines_count: bool,
 }
 
 /// One record: its values as bytes, and the line that it begins at.
@@ -23,11 +40,6 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// How many values it has.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// Its values.
     pub(super) fn values(&self) -> impl Iterator<Item = &'a [u8]> {
         let (bytes, ends) = (self.bytes, self.ends);
@@ -38,10 +50,10 @@ impl<'a> Record<'a> {
 
 /// The state between two pieces of a file.
 pub(super) struct DelimitedReader {
-    delimiter: u8,
-    quote: Option<u8>,
-    escape: Option<u8>,
+    separators: Separators,
     at: At,
+    /// The quote that ends the value in quotes.
+    quote: u8,
     /// The last byte was a carriage return that ended a record: a line feed after it is part of that end.
     after_return: bool,
     /// The line that the reader is in, from 1.
@@ -53,12 +65,11 @@ pub(super) struct DelimitedReader {
 
 impl DelimitedReader {
     /// A reader at the start of a file.
-    pub(super) fn new(delimiter: u8, quote: Option<u8>, escape: Option<u8>) -> Self {
+    pub(super) fn new(separators: Separators) -> Self {
         Self {
-            delimiter,
-            quote,
-            escape,
+            separators,
             at: At::Start,
+            quote: 0,
             after_return: false,
             line: 1,
             record_line: 1,
@@ -67,7 +78,7 @@ impl DelimitedReader {
         }
     }
 
-    /// Takes the next bytes and hands on the records that end in them. Empty lines are none.
+    /// Takes the next bytes and hands on the records that end in them.
     pub(super) fn push<E>(
         &mut self,
         mut input: &[u8],
@@ -80,37 +91,34 @@ impl DelimitedReader {
             if std::mem::take(&mut self.after_return) && byte == b'\n' {
                 continue;
             }
+            let Separators { delimiter, quotes, escape, empty_lines_count } = self.separators;
             match self.at {
                 At::Escaped => {
                     if byte == b'N' && self.bytes.len() == self.ends.last().copied().unwrap_or(0) {
                         self.bytes.push(b'\\');
                     }
-                    self.bytes.push(byte);
-                    self.line += u64::from(byte == b'\n');
-                    self.at = At::Plain;
+                    self.take(byte, At::Plain);
                 }
-                At::Quoted if Some(byte) == self.quote => self.at = At::QuoteInQuotes,
-                At::Quoted => {
-                    self.line += u64::from(byte == b'\n');
-                    self.bytes.push(byte);
-                }
-                At::QuoteInQuotes if Some(byte) == self.quote => {
-                    self.bytes.push(byte);
+                At::EscapedInQuotes => self.take(byte, At::Quoted),
+                At::Quoted if byte == self.quote => self.at = At::QuoteInQuotes,
+                At::Quoted if Some(byte) == escape => self.at = At::EscapedInQuotes,
+                At::Quoted => self.take(byte, At::Quoted),
+                At::QuoteInQuotes if byte == self.quote => self.take(byte, At::Quoted),
+                At::Start if quotes.may_be(byte) => {
+                    self.quote = byte;
                     self.at = At::Quoted;
                 }
-                At::Start if Some(byte) == self.quote => self.at = At::Quoted,
-                _ if byte == self.delimiter => self.end_value(),
+                _ if Some(byte) == delimiter => self.end_value(),
                 _ if byte == b'\n' || byte == b'\r' => {
                     self.after_return = byte == b'\r';
-                    self.end_record(&mut record)?;
+                    if empty_lines_count || !self.is_empty_line() {
+                        self.end_record(&mut record)?;
+                    }
                     self.line += 1;
                     self.record_line = self.line;
                 }
-                _ if Some(byte) == self.escape => self.at = At::Escaped,
-                _ => {
-                    self.bytes.push(byte);
-                    self.at = At::Plain;
-                }
+                _ if Some(byte) == escape => self.at = At::Escaped,
+                _ => self.take(byte, At::Plain),
             }
         }
         Ok(())
@@ -118,15 +126,28 @@ impl DelimitedReader {
 
     /// Hands on the last record, which may have no end of line; false if the file ends inside quotes.
     pub(super) fn finish<E>(&mut self, mut record: impl FnMut(Record<'_>) -> Result<(), E>) -> Result<bool, E> {
-        if self.at == At::Quoted {
+        if matches!(self.at, At::Quoted | At::EscapedInQuotes) {
             return Ok(false);
         }
-        self.end_record(&mut record).map(|()| true)
+        if !self.is_empty_line() {
+            self.end_record(&mut record)?;
+        }
+        Ok(true)
     }
 
     /// The line that the record begins at which is being read.
     pub(super) fn record_line(&self) -> u64 {
         self.record_line
+    }
+
+    fn take(&mut self, byte: u8, at: At) {
+        self.line += u64::from(byte == b'\n');
+        self.bytes.push(byte);
+        self.at = at;
+    }
+
+    fn is_empty_line(&self) -> bool {
+        self.ends.is_empty() && self.at == At::Start
     }
 
     fn end_value(&mut self) {
@@ -135,9 +156,6 @@ impl DelimitedReader {
     }
 
     fn end_record<E>(&mut self, record: &mut impl FnMut(Record<'_>) -> Result<(), E>) -> Result<(), E> {
-        if self.ends.is_empty() && self.at == At::Start {
-            return Ok(());
-        }
         self.end_value();
         let outcome = record(Record { line: self.record_line, bytes: &self.bytes, ends: &self.ends });
         self.bytes.clear();
@@ -150,11 +168,18 @@ impl DelimitedReader {
 mod tests {
     use super::*;
 
-    /// The records with their lines, whole and cut into pieces of every size.
+    const CSV: Separators =
+        Separators { delimiter: Some(b','), quotes: Quotes::Csv(b'"'), escape: Some(b'\\'), empty_lines_count: false };
+
     fn check(csv: &str, expected: &[(u64, &[&str])]) {
+        check_with(CSV, csv, expected);
+    }
+
+    /// The records with their lines, whole and cut into pieces of every size.
+    fn check_with(separators: Separators, csv: &str, expected: &[(u64, &[&str])]) {
         for size in 1..=csv.len() {
             let mut found = Vec::new();
-            let mut reader = DelimitedReader::new(b',', Some(b'"'), Some(b'\\'));
+            let mut reader = DelimitedReader::new(separators);
             let mut take = |record: Record<'_>| {
                 let values = record.values().map(|value| String::from_utf8(value.to_vec()).unwrap());
                 found.push((record.line, values.collect::<Vec<_>>()));
@@ -178,16 +203,31 @@ mod tests {
     #[test]
     fn lines_end_in_any_way_and_empty_ones_are_none() {
         check("a\r\nb\n\n\rc", &[(1, &["a"]), (2, &["b"]), (5, &["c"])]);
+        let counted = Separators { empty_lines_count: true, ..CSV };
+        check_with(counted, "a\n\r\nb\n", &[(1, &["a"]), (2, &[""]), (3, &["b"])]);
     }
 
     #[test]
     fn an_escaped_character_has_no_meaning_of_its_own() {
         check("a\\,b,\\N,c\\\nd\ne", &[(1, &["a,b", "\\N", "c\nd"]), (3, &["e"])]);
+        check("\"a\\\",\",b", &[(1, &["a\",", "b"])]);
+    }
+
+    #[test]
+    fn quotes_of_either_kind_are_removed() {
+        let removed = Separators { quotes: Quotes::Removed, ..CSV };
+        check_with(removed, "'a,\"b\"',\"it's\",it's\n", &[(1, &["a,\"b\"", "it's", "it's"])]);
+    }
+
+    #[test]
+    fn without_a_delimiter_a_line_is_a_value() {
+        let lines = Separators { delimiter: None, quotes: Quotes::Kept, escape: None, empty_lines_count: false };
+        check_with(lines, "a,\"b\n\\c", &[(1, &["a,\"b"]), (2, &["\\c"])]);
     }
 
     #[test]
     fn a_quote_that_is_not_closed_is_told() {
-        let mut reader = DelimitedReader::new(b',', Some(b'"'), None);
+        let mut reader = DelimitedReader::new(Separators { escape: None, ..CSV });
         reader.push(b"a\n\"b\nc", |_| Ok::<(), ()>(())).unwrap();
         assert_eq!((reader.finish(|_| Ok::<(), ()>(())), reader.record_line()), (Ok(false), 2));
     }

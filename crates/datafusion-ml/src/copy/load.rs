@@ -13,14 +13,15 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion_ml_core::Error;
 use futures::StreamExt;
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::convert::{Fault, Target, TextColumn};
-use super::delimited::{DelimitedReader, Record};
-use super::json::{self, JsonReader};
+use super::json;
+use super::json_paths::JsonPath;
+use super::split::{Splitter, text_in};
 use crate::catalog::RelationName;
 use crate::error::external;
-use crate::sql::{Compression, CopyFormat, CopyOptions};
+use crate::sql::{Compression, CopyOptions};
 use crate::store::SourceFile;
 
 /// As many wrong rows are told of.
@@ -79,23 +80,26 @@ struct Inner {
     table: RelationName,
     files: Vec<SourceFile>,
     targets: Vec<Target>,
+    /// Where in a JSON object the columns are, if their names do not say it.
+    paths: Vec<JsonPath>,
     options: CopyOptions,
     rejections: Arc<Mutex<Rejections>>,
 }
 
 impl Loading {
-    /// The rows of `files`, whose columns are `targets`.
+    /// The rows of `files`, whose columns are `targets`. In JSON they are at `paths`, or have their names if there are none.
     pub(super) fn new(
         table: RelationName,
         files: Vec<SourceFile>,
         targets: Vec<Target>,
+        paths: Vec<JsonPath>,
         options: CopyOptions,
         rejections: Arc<Mutex<Rejections>>,
     ) -> Self {
         // Whether NULL is allowed has been looked at when a row comes out.
         let fields = targets.iter().map(|target| target.field.clone().with_nullable(true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
-        Self { inner: Arc::new(Inner { table, files, targets, options, rejections }), schema }
+        Self { inner: Arc::new(Inner { table, files, targets, paths, options, rejections }), schema }
     }
 
     /// The schema of the rows.
@@ -116,7 +120,7 @@ impl PartitionStream for Loading {
         stream.spawn(async move {
             let mut rows = Rows::new(&inner, schema, batch_rows);
             for file in &inner.files {
-                let mut splitter = Splitter::new(&inner.options, file.name());
+                let mut splitter = Splitter::new(&inner.options, inner.targets.len(), file.name());
                 let mut bytes = file.read(inner.options.compression.map(variant)).await?;
                 while let Some(piece) = bytes.next().await {
                     splitter.push(&piece?, &mut rows)?;
@@ -148,56 +152,8 @@ fn variant(compression: Compression) -> CompressionTypeVariant {
     }
 }
 
-/// Splits one file into records.
-struct Splitter<'a> {
-    file: &'a str,
-    reader: Reader,
-    /// So many records at the start are headers.
-    headers: u64,
-}
-
-enum Reader {
-    Delimited(DelimitedReader),
-    Json(JsonReader),
-}
-
-impl<'a> Splitter<'a> {
-    fn new(options: &CopyOptions, file: &'a str) -> Self {
-        let reader = match options.format {
-            CopyFormat::Text { delimiter, quote, escape } => {
-                Reader::Delimited(DelimitedReader::new(delimiter, quote, escape))
-            }
-            _ => Reader::Json(JsonReader::default()),
-        };
-        Self { file, reader, headers: options.ignore_header }
-    }
-
-    fn push(&mut self, bytes: &[u8], rows: &mut Rows<'_>) -> Result<()> {
-        let (file, headers) = (self.file, &mut self.headers);
-        match &mut self.reader {
-            Reader::Delimited(reader) => reader.push(bytes, |record| rows.take_unless_header(file, &record, headers)),
-            Reader::Json(reader) => reader.push(bytes, |line, object| rows.take_object(file, line, object)),
-        }
-    }
-
-    fn finish(&mut self, rows: &mut Rows<'_>) -> Result<()> {
-        let (file, headers) = (self.file, &mut self.headers);
-        let unfinished = match &mut self.reader {
-            Reader::Delimited(reader) => {
-                let is_whole = reader.finish(|record| rows.take_unless_header(file, &record, headers))?;
-                (!is_whole).then(|| (reader.record_line(), "a quote that is not closed"))
-            }
-            Reader::Json(reader) => reader.unfinished().map(|line| (line, "an object that is not closed")),
-        };
-        match unfinished {
-            Some((line, fact)) => rows.reject(file, line, fact),
-            None => Ok(()),
-        }
-    }
-}
-
 /// The records of which no batch has been made yet, and the batches that have not been sent yet.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     inner: &'a Inner,
     schema: SchemaRef,
     batch_rows: usize,
@@ -212,50 +168,45 @@ impl<'a> Rows<'a> {
         Self { columns: columns.collect(), inner, schema, batch_rows, lines: Vec::new(), ready: Vec::new() }
     }
 
-    fn take_unless_header(&mut self, file: &str, record: &Record<'_>, headers: &mut u64) -> Result<()> {
-        match headers {
-            0 => self.take(file, record),
-            _ => {
-                *headers -= 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn take(&mut self, file: &str, record: &Record<'_>) -> Result<()> {
-        let (found, expected) = (record.len(), self.columns.len());
+    /// Takes a record of values.
+    pub(super) fn take(&mut self, file: &str, line: u64, values: &[&[u8]]) -> Result<()> {
+        let (found, expected) = (values.len(), self.columns.len());
         // A delimiter may stand at the end of a line of text, too.
-        let ends_empty = found == expected + 1 && record.values().last().is_some_and(<[u8]>::is_empty);
+        let ends_empty = found == expected + 1 && values.last().is_some_and(|value| value.is_empty());
         if !(found == expected || ends_empty || found < expected && self.inner.options.fill_record) {
-            let values = if found == 1 { "value" } else { "values" };
-            return self.reject(file, record.line, &format!("{found} {values} where {expected} columns are loaded"));
+            let noun = if found == 1 { "value" } else { "values" };
+            return self.reject(file, line, &format!("{found} {noun} where {expected} columns are loaded"));
         }
-        let mut texts: Vec<Option<std::borrow::Cow<'_, str>>> = Vec::with_capacity(expected);
-        for value in record.values().take(expected) {
-            texts.push(match (std::str::from_utf8(value), self.inner.options.invalid_chars) {
-                (Ok(text), _) => Some(text.into()),
-                (Err(_), Some(char)) => {
-                    Some(String::from_utf8_lossy(value).replace('\u{fffd}', char.encode_utf8(&mut [0; 4])).into())
-                }
-                (Err(_), None) => {
-                    return self.reject(file, record.line, "bytes that are not UTF-8 (ACCEPTINVCHARS replaces them)");
-                }
-            });
+        let mut texts = Vec::with_capacity(expected);
+        for value in values.iter().take(expected) {
+            let Some(text) = text_in(value, self.inner.options.invalid_chars) else {
+                return self.reject(file, line, "bytes that are not UTF-8 (ACCEPTINVCHARS replaces them)");
+            };
+            texts.push(Some(text));
         }
         texts.resize(expected, None);
         for (column, text) in self.columns.iter_mut().zip(texts) {
             column.push(text.as_deref(), &self.inner.options);
         }
-        self.end_row(file, record.line)
+        self.end_row(file, line)
     }
 
-    fn take_object(&mut self, file: &str, line: u64, object: &[u8]) -> Result<()> {
-        let object: Map<String, Value> = match serde_json::from_slice(object) {
+    /// Takes a record that is a JSON object.
+    pub(super) fn take_object(&mut self, file: &str, line: u64, object: &[u8]) -> Result<()> {
+        let Some(object) = text_in(object, self.inner.options.invalid_chars) else {
+            return self.reject(file, line, "bytes that are not UTF-8 (ACCEPTINVCHARS replaces them)");
+        };
+        let object: Value = match serde_json::from_str(&object) {
             Ok(object) => object,
             Err(e) => return self.reject(file, line, &format!("no JSON object: {e}")),
         };
-        for (column, target) in self.columns.iter_mut().zip(&self.inner.targets) {
-            column.push(json::text_of(&object, target.field.name()).as_deref(), &self.inner.options);
+        let inner = self.inner;
+        for (position, column) in self.columns.iter_mut().enumerate() {
+            let value = match inner.paths.get(position) {
+                Some(path) => path.find(&object).and_then(json::text),
+                None => json::text_of(&object, inner.targets[position].field.name()),
+            };
+            column.push(value.as_deref(), &inner.options);
         }
         self.end_row(file, line)
     }
@@ -266,7 +217,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Leaves out a record that has no values to look at.
-    fn reject(&mut self, file: &str, line: u64, fact: &str) -> Result<()> {
+    pub(super) fn reject(&mut self, file: &str, line: u64, fact: &str) -> Result<()> {
         if self.inner.options.max_error == 0 {
             // This is the end; but what is wrong before it is told first.
             self.flush(file)?;

@@ -1,14 +1,18 @@
 //! `COPY table FROM 'files'`: files become rows of a table.
 //!
-//! Text is read as it streams in: `delimited` and `json` split it into records of texts with the line each begins at,
-//! `convert` makes columns of them and says of each value that is wrong where it stands. The rows then go the way of
+//! Text is read as it streams in: `split` makes records of texts of it, with the line each begins at, by `delimited` and
+//! `json`; `convert` makes columns of them and says of each value that is wrong where it stands. The rows then go the way of
 //! INSERT, so a table takes all of them or none.
 
 mod convert;
 mod dates;
 mod delimited;
 mod json;
+mod json_paths;
 mod load;
+mod parquet;
+mod sources;
+mod split;
 
 use std::sync::Arc;
 
@@ -16,8 +20,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::{Column, TableReference};
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
@@ -35,7 +38,6 @@ use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_c
 use crate::relations::{StoredTable, folded};
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat};
-use crate::store::{SourceFile, SourceFiles};
 
 /// Loads the files, and answers how many rows there were and how many were left out.
 pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<DataFrame> {
@@ -43,22 +45,32 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     let table = target_table(session, &name).await?;
     let entry = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned());
     let columns = loaded_columns(&name, table.as_ref(), entry.as_ref(), &statement.columns)?;
-    let files = files(session, &statement).await?;
+    let files = sources::files(session, &statement).await?;
     let rejections = Arc::new(Mutex::new(Rejections::new(statement.options.max_error)));
-    let source: Arc<dyn TableProvider> = match statement.options.format {
-        CopyFormat::Parquet => parquet(session, &name, &files, columns.len()).await?,
-        CopyFormat::Text { .. } | CopyFormat::Json => {
-            let schema = table.schema();
+    let schema = table.schema();
+    let source: Arc<dyn TableProvider> = match &statement.options.format {
+        _ if files.is_empty() => Arc::new(EmptyTable::new(Arc::new(schema.project(&columns)?))),
+        CopyFormat::Parquet => {
+            let fields: Vec<_> = columns.iter().map(|position| schema.field(*position)).collect();
+            parquet::table(session, &name, &files, &fields).await?
+        }
+        CopyFormat::Text { .. } | CopyFormat::FixedWidth(_) | CopyFormat::Json(_) => {
+            let paths = sources::json_paths(session, &statement, columns.len()).await?;
             let targets = columns.iter().map(|position| {
                 let max_bytes = entry.as_ref().and_then(|entry| entry.columns[*position].max_bytes);
                 Target::new(schema.field(*position), max_bytes)
             });
             let targets = targets.collect::<Result<Vec<_>>>()?;
-            let loading = Loading::new(name.clone(), files, targets, statement.options, Arc::clone(&rejections));
+            let loading =
+                Loading::new(name.clone(), files, targets, paths, statement.options.clone(), Arc::clone(&rejections));
             StreamingTable::try_new(loading.schema_of_rows(), vec![Arc::new(loading)]).map(Arc::new)?
         }
     };
-    let loaded = run_count(session, plan(&name, table, source, &columns)?).await?;
+    let rows = LogicalPlanBuilder::scan("copy", provider_as_source(source), None)?.build()?;
+    let loaded = match statement.options.no_load {
+        true => session.context().execute_logical_plan(rows).await?.count().await.map(|_| 0)?,
+        false => run_count(session, plan(&name, table, rows, &columns)?).await?,
+    };
     notice_ignored(session, &statement.ignored);
     let rejections = rejections.lock();
     rejections.examples().iter().for_each(|example| session.notice(example));
@@ -103,45 +115,13 @@ fn loaded_columns(
     Ok(positions)
 }
 
-async fn files(session: &MlSession, statement: &Copy) -> Result<Vec<SourceFile>> {
-    let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
-    let url = ListingTableUrl::parse(&statement.location)?;
-    session.shared.guard.check_files(url.get_url())?;
-    let found = SourceFiles::open(url, statement.options.region.as_deref(), &runtime, stores).await?.list().await?;
-    match found.is_empty() {
-        true => Err(invalid(format!("there are no files at {}; check the place", statement.location))),
-        false => Ok(found),
-    }
-}
-
-async fn parquet(
-    session: &MlSession,
-    name: &RelationName,
-    files: &[SourceFile],
-    columns: usize,
-) -> Result<Arc<dyn TableProvider>> {
-    let urls = files.iter().map(SourceFile::url).collect::<Result<Vec<_>>>()?;
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
-    let table = ListingTable::try_new(config.infer_schema(&session.context().state()).await?)?;
-    let found = table.schema().fields().len();
-    match found == columns {
-        true => Ok(Arc::new(table)),
-        false => Err(invalid(format!(
-            "the files have {found} columns, and {columns} of table {name} are to be loaded; name those that the files \
-             have: COPY {name} (column, ...) FROM ..."
-        ))),
-    }
-}
-
-/// A plan that inserts what `source` has into the table: column by column, and the default where the files have none.
+/// A plan that inserts `rows` into the table: column by column, and the default where the files have none.
 fn plan(
     name: &RelationName,
     table: Arc<dyn TableProvider>,
-    source: Arc<dyn TableProvider>,
+    rows: LogicalPlan,
     columns: &[usize],
 ) -> Result<LogicalPlan> {
-    let rows = LogicalPlanBuilder::scan("copy", provider_as_source(source), None)?.build()?;
     let found: Vec<Column> = rows.schema().columns();
     let schema = table.schema();
     let values = schema.fields().iter().enumerate().map(|(position, field)| {

@@ -8,8 +8,10 @@ use datafusion_ml_core::Task;
 
 use super::access::AccessStatement;
 use super::clause::{Clause, ClauseSpans};
+use super::copy::Copy;
 use super::settings::{ExternalSettings, Settings};
-use super::tables::{Copy, CreateTable, Unload};
+use super::tables::CreateTable;
+use super::unload::Unload;
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

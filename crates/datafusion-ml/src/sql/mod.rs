@@ -7,6 +7,7 @@
 mod access;
 mod ast;
 mod clause;
+mod copy;
 mod display;
 mod functions;
 mod location;
@@ -17,6 +18,7 @@ mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unload;
 
 pub use access::{
     AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
@@ -26,10 +28,12 @@ pub use ast::{
     ProblemType, SagemakerEndpoint, ShowModel, Statement,
 };
 pub use clause::{Clause, ClauseSpans};
+pub use copy::{Compression, Copy, CopyFormat, CopyOptions, JsonColumns, Quotes};
 pub(crate) use functions::text_of;
 pub use functions::{calls_with_text, function_names, query_function_names, quote_function_names};
 pub use location::invalid_at;
 pub use parser::MlParser;
 pub(crate) use parser::like_name;
 pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};
-pub use tables::{Compression, Copy, CopyFormat, CopyOptions, CreateTable, Unload, UnloadFormat};
+pub use tables::CreateTable;
+pub use unload::{Unload, UnloadFormat};

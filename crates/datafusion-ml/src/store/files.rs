@@ -44,7 +44,7 @@ impl SourceFiles {
         Ok(Self { url, store })
     }
 
-    /// The files that there are, by name. Empty ones are left out.
+    /// The files that there are, by name.
     pub(crate) async fn list(&self) -> Result<Vec<SourceFile>> {
         let found = match self.url.is_collection() || self.url.get_glob().is_some() {
             true => self.list_below(self.url.prefix(), |path| self.url.contains(path, false)).await,
@@ -60,10 +60,10 @@ impl SourceFiles {
             },
         };
         let mut found = found.map_err(|e| self.unreadable(&e))?;
-        found.retain(|file| file.size > 0);
         found.sort_by(|a, b| a.location.cmp(&b.location));
-        let files = found.into_iter().map(|file| SourceFile { path: file.location, files: self.clone() });
-        Ok(files.collect())
+        let file =
+            |file: object_store::ObjectMeta| SourceFile { path: file.location, size: file.size, files: self.clone() };
+        Ok(found.into_iter().map(file).collect())
     }
 
     async fn list_below(
@@ -88,6 +88,12 @@ impl SourceFiles {
         self.list().await.map(|files| !files.is_empty())
     }
 
+    /// Writes the only file.
+    pub(crate) async fn write(&self, bytes: Bytes) -> Result<()> {
+        let written = self.store.put(self.url.prefix(), bytes.into()).await;
+        written.map(drop).map_err(|e| storage(format!("{} cannot be written: {e}", self.url)))
+    }
+
     fn unreadable(&self, reason: &object_store::Error) -> DataFusionError {
         storage(format!("{} cannot be read: {reason}", self.url))
     }
@@ -97,6 +103,7 @@ impl SourceFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct SourceFile {
     path: Path,
+    size: u64,
     files: SourceFiles,
 }
 
@@ -104,6 +111,11 @@ impl SourceFile {
     /// The last part of its name, for messages.
     pub(crate) fn name(&self) -> &str {
         self.path.filename().unwrap_or_default()
+    }
+
+    /// Whether it has no bytes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.size == 0
     }
 
     /// Where it is.

@@ -4,17 +4,18 @@ use datafusion::error::Result;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 use super::{MlParser, unknown};
+use crate::sql::copy::{Compression, Copy, CopyFormat, CopyOptions, JsonColumns, Quotes};
 use crate::sql::location::invalid_at;
-use crate::sql::tables::{Compression, Copy, CopyFormat, CopyOptions};
 
 /// The words that open an option.
-const OPTIONS: [&str; 36] = [
+const OPTIONS: [&str; 49] = [
     "IAM_ROLE",
     "REGION",
     "FORMAT",
     "CSV",
     "JSON",
     "PARQUET",
+    "FIXEDWIDTH",
     "QUOTE",
     "DELIMITER",
     "ESCAPE",
@@ -42,9 +43,21 @@ const OPTIONS: [&str; 36] = [
     "ENCODING",
     "EXPLICIT_IDS",
     "MANIFEST",
+    "NOLOAD",
+    "AVRO",
+    "ORC",
+    "RCFILE",
+    "SEQUENCEFILE",
+    "SHAPEFILE",
+    "LZOP",
+    "READRATIO",
+    "SSH",
+    "ENCRYPTED",
+    "MASTER_SYMMETRIC_KEY",
     "CREDENTIALS",
     "ACCESS_KEY_ID",
     "SECRET_ACCESS_KEY",
+    "SESSION_TOKEN",
 ];
 
 /// What the options say of the format, until all are read.
@@ -53,7 +66,10 @@ struct Format {
     kind: Option<&'static str>,
     delimiter: Option<u8>,
     quote: Option<u8>,
+    removes_quotes: bool,
     escape: Option<u8>,
+    json: Option<JsonColumns>,
+    widths: Vec<(String, usize)>,
 }
 
 impl MlParser<'_> {
@@ -87,7 +103,7 @@ impl MlParser<'_> {
         let mut options = CopyOptions {
             iam_role: None,
             region: None,
-            format: CopyFormat::Json,
+            format: CopyFormat::Parquet,
             compression: None,
             ignore_header: 0,
             max_error: 0,
@@ -100,6 +116,10 @@ impl MlParser<'_> {
             truncate_columns: false,
             fill_record: false,
             invalid_chars: None,
+            accept_any_date: false,
+            ignore_blank_lines: false,
+            manifest: false,
+            no_load: false,
         };
         let (mut format, mut seen, mut ignored) = (Format::default(), Vec::new(), Vec::new());
         let start = self.span();
@@ -108,7 +128,7 @@ impl MlParser<'_> {
             match word {
                 "IAM_ROLE" => options.iam_role = Some(self.iam_role()?),
                 "REGION" => options.region = Some(self.string_as("a quoted region such as 'us-east-1'")?),
-                "CSV" | "JSON" | "PARQUET" => self.copy_format(word, span, &mut format)?,
+                "CSV" | "JSON" | "PARQUET" | "FIXEDWIDTH" => self.copy_format(word, span, &mut format)?,
                 "FORMAT" => {
                     self.take_word("AS");
                     let words = [("CSV", "CSV"), ("JSON", "JSON"), ("PARQUET", "PARQUET")];
@@ -118,7 +138,7 @@ impl MlParser<'_> {
                 "QUOTE" => format.quote = Some(self.byte("a quoted character for QUOTE")?),
                 "DELIMITER" => format.delimiter = Some(self.byte("a quoted character for DELIMITER")?),
                 "ESCAPE" => format.escape = Some(b'\\'),
-                "REMOVEQUOTES" => format.quote = format.quote.or(Some(b'"')),
+                "REMOVEQUOTES" => format.removes_quotes = true,
                 "GZIP" => options.compression = Some(Compression::Gzip),
                 "BZIP2" => options.compression = Some(Compression::Bzip2),
                 "ZSTD" => options.compression = Some(Compression::Zstd),
@@ -138,7 +158,10 @@ impl MlParser<'_> {
                     self.skip(usize::from(text.is_some()));
                     options.invalid_chars = Some(text.and_then(|text| text.chars().next()).unwrap_or('?'));
                 }
-                "IGNOREBLANKLINES" => {}
+                "IGNOREBLANKLINES" => options.ignore_blank_lines = true,
+                "ACCEPTANYDATE" => options.accept_any_date = true,
+                "MANIFEST" => options.manifest = true,
+                "NOLOAD" => options.no_load = true,
                 "COMPUPDATE" | "STATUPDATE" => {
                     ignored.push(word);
                     for value in ["ON", "OFF", "TRUE", "FALSE", "PRESET"] {
@@ -149,15 +172,24 @@ impl MlParser<'_> {
                     ignored.push(word);
                     self.integer(word, 0..=u64::MAX)?;
                 }
-                "ACCEPTANYDATE" | "ROUNDEC" => ignored.push(word),
+                "ROUNDEC" => ignored.push(word),
                 "ENCODING" => {
                     self.take_word("AS");
                     self.choice("encoding", &[("UTF8", ())])?;
                 }
-                "MANIFEST" | "EXPLICIT_IDS" => {
-                    let remedy =
-                        if word == "MANIFEST" { "name a folder or a pattern such as 'data/*.csv'" } else { "" };
-                    return Err(invalid_at(span, format!("{word} is not supported"), remedy));
+                "AVRO" | "ORC" | "RCFILE" | "SEQUENCEFILE" | "SHAPEFILE" => {
+                    return Err(refused(word, span, "write the data as PARQUET, CSV or JSON"));
+                }
+                "LZOP" => return Err(refused(word, span, "compress with GZIP, BZIP2 or ZSTD")),
+                "EXPLICIT_IDS" => {
+                    return Err(refused(
+                        word,
+                        span,
+                        "declare the column GENERATED BY DEFAULT AS IDENTITY, and name it",
+                    ));
+                }
+                "READRATIO" | "SSH" | "ENCRYPTED" => {
+                    return Err(refused(word, span, "name files in a folder or on s3://"));
                 }
                 _ => return Err(no_secrets(word, span)),
             }
@@ -171,18 +203,36 @@ impl MlParser<'_> {
         if let Some(other) = format.kind.replace(word).filter(|other| *other != word) {
             return Err(invalid_at(span, format!("{word} beside {other}"), "give one format"));
         }
-        if word != "JSON" {
-            return Ok(());
-        }
-        self.take_word("AS");
-        match self.peek_string(0) {
-            Some(text) if text.to_ascii_lowercase().starts_with("auto") => self.skip(1),
-            Some(_) => {
-                return Err(invalid_at(self.span(), "a JSONPaths file is not supported", "write JSON 'auto'"));
+        match word {
+            "JSON" => {
+                self.take_word("AS");
+                let text = self.peek_string(0);
+                self.skip(usize::from(text.is_some()));
+                format.json = Some(match text.as_deref().map(str::to_ascii_lowercase).as_deref() {
+                    None | Some("auto" | "auto ignorecase") => JsonColumns::ByName,
+                    Some("noshred") => JsonColumns::Whole,
+                    _ => JsonColumns::Paths(text.unwrap_or_default()),
+                });
             }
-            None => {}
+            "FIXEDWIDTH" => format.widths = self.widths()?,
+            _ => {}
         }
         Ok(())
+    }
+
+    /// `'label:characters, ...'`
+    fn widths(&mut self) -> Result<Vec<(String, usize)>> {
+        let span = self.span();
+        let text = self.string_as("the quoted widths of FIXEDWIDTH")?;
+        let width = |part: &str| {
+            let (label, width) = part.split_once(':')?;
+            let width = width.trim().parse::<usize>().ok().filter(|width| *width > 0)?;
+            Some((label.trim().to_owned(), width))
+        };
+        text.split(',')
+            .map(width)
+            .collect::<Option<_>>()
+            .ok_or_else(|| invalid_at(span, format!("'{text}' names no widths"), "write FIXEDWIDTH 'id:3, name:25'"))
     }
 
     /// The next option, which must be one of `words` and none that was `seen`, and where it stands. It is consumed.
@@ -261,20 +311,35 @@ pub(super) fn no_secrets(word: &str, span: Span) -> datafusion::error::DataFusio
     )
 }
 
+/// The error of an option of Redshift's that there is not here.
+pub(super) fn refused(word: &str, span: Span, remedy: &str) -> datafusion::error::DataFusionError {
+    invalid_at(span, format!("{word} is not supported"), remedy)
+}
+
 impl Format {
     fn build(self, span: Span) -> Result<CopyFormat> {
-        let kind = self.kind.unwrap_or("text");
-        if matches!(kind, "JSON" | "PARQUET") {
-            return match (self.delimiter, self.quote, self.escape) {
-                (None, None, None) => Ok(if kind == "JSON" { CopyFormat::Json } else { CopyFormat::Parquet }),
-                _ => Err(invalid_at(span, format!("DELIMITER, QUOTE or ESCAPE beside {kind}"), "leave it out")),
-            };
-        }
-        let (delimiter, quote) = match kind {
-            "CSV" => (b',', Some(self.quote.unwrap_or(b'"'))),
-            _ => (b'|', self.quote),
-        };
-        let escape = if kind == "CSV" { None } else { self.escape };
-        Ok(CopyFormat::Text { delimiter: self.delimiter.unwrap_or(delimiter), quote, escape })
+        let quotes = self.quote.is_some() || self.removes_quotes;
+        let separates = self.delimiter.is_some() || quotes || self.escape.is_some();
+        Ok(match self.kind {
+            Some(kind @ ("JSON" | "PARQUET" | "FIXEDWIDTH")) if separates => {
+                let fact = format!("DELIMITER, QUOTE, REMOVEQUOTES or ESCAPE beside {kind}");
+                return Err(invalid_at(span, fact, "leave it out"));
+            }
+            Some("CSV") => {
+                let quotes = Quotes::Csv(self.quote.unwrap_or(b'"'));
+                CopyFormat::Text { delimiter: self.delimiter.unwrap_or(b','), quotes, escape: None }
+            }
+            Some("PARQUET") => CopyFormat::Parquet,
+            Some("FIXEDWIDTH") => CopyFormat::FixedWidth(self.widths),
+            Some(_) => CopyFormat::Json(self.json.unwrap_or(JsonColumns::ByName)),
+            None => {
+                let quotes = match (self.quote, self.removes_quotes) {
+                    (Some(quote), _) => Quotes::Csv(quote),
+                    (None, true) => Quotes::Removed,
+                    (None, false) => Quotes::Kept,
+                };
+                CopyFormat::Text { delimiter: self.delimiter.unwrap_or(b'|'), quotes, escape: self.escape }
+            }
+        })
     }
 }

@@ -5,12 +5,13 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::MlParser;
-use super::copy::no_secrets;
+use super::copy::{no_secrets, refused};
+use crate::sql::copy::Compression;
 use crate::sql::location::{inner_error, invalid_at};
-use crate::sql::tables::{Compression, Unload, UnloadFormat};
+use crate::sql::unload::{Unload, UnloadFormat};
 
 /// The words that open an option.
-const OPTIONS: [&str; 26] = [
+const OPTIONS: [&str; 28] = [
     "IAM_ROLE",
     "REGION",
     "FORMAT",
@@ -37,6 +38,8 @@ const OPTIONS: [&str; 26] = [
     "CREDENTIALS",
     "ACCESS_KEY_ID",
     "SECRET_ACCESS_KEY",
+    "SESSION_TOKEN",
+    "FIXEDWIDTH",
 ];
 
 impl MlParser<'_> {
@@ -69,10 +72,13 @@ impl MlParser<'_> {
             location,
             iam_role: None,
             region: None,
-            format: UnloadFormat::Text { delimiter: b'|', header: false },
+            format: UnloadFormat::Parquet,
             compression: None,
             null_as: None,
             partition_by: Vec::new(),
+            include_partitions: false,
+            extension: None,
+            manifest: false,
             allow_overwrite: false,
             ignored: Vec::new(),
         };
@@ -81,7 +87,8 @@ impl MlParser<'_> {
     }
 
     fn unload_options(&mut self, unload: &mut Unload) -> Result<()> {
-        let (mut kind, mut delimiter, mut is_headed, mut seen) = (None, None, false, Vec::new());
+        let (mut kind, mut delimiter, mut seen) = (None, None, Vec::new());
+        let (mut header, mut quotes, mut escape) = (false, false, false);
         let start = self.span();
         while !self.at_end() {
             let (word, span) = self.option("UNLOAD", &OPTIONS, &mut seen)?;
@@ -95,7 +102,7 @@ impl MlParser<'_> {
                     kind = Some(self.choice("format", &words)?);
                 }
                 "DELIMITER" => delimiter = Some(self.byte("a quoted character for DELIMITER")?),
-                "HEADER" => is_headed = true,
+                "HEADER" => header = true,
                 "NULL" => unload.null_as = Some(self.string_as("a quoted text for NULL")?),
                 "GZIP" => unload.compression = Some(Compression::Gzip),
                 "BZIP2" => unload.compression = Some(Compression::Bzip2),
@@ -106,11 +113,18 @@ impl MlParser<'_> {
                     }
                     self.expect_symbol('(')?;
                     unload.partition_by = self.idents("a column name")?;
+                    unload.include_partitions = self.take_word("INCLUDE");
                 }
-                "ALLOWOVERWRITE" | "CLEANPATH" => unload.allow_overwrite = true,
+                "ALLOWOVERWRITE" => unload.allow_overwrite = true,
+                "CLEANPATH" => {
+                    return Err(refused(word, span, "delete the files that are there, or write ALLOWOVERWRITE"));
+                }
                 "PARALLEL" => {
-                    unload.ignored.push(word);
-                    self.choice("value of PARALLEL", &[("ON", ()), ("OFF", ()), ("TRUE", ()), ("FALSE", ())])?;
+                    // There is one file anyhow.
+                    let values = [("ON", true), ("OFF", false), ("TRUE", true), ("FALSE", false)];
+                    if self.choice("value of PARALLEL", &values)? {
+                        unload.ignored.push(word);
+                    }
                 }
                 "MAXFILESIZE" | "ROWGROUPSIZE" => {
                     unload.ignored.push(word);
@@ -118,27 +132,34 @@ impl MlParser<'_> {
                     self.skip(1);
                     let _ = self.take_word("MB") || self.take_word("GB");
                 }
-                "ADDQUOTES" => unload.ignored.push(word),
+                "ADDQUOTES" => quotes = true,
+                "ESCAPE" => escape = true,
                 "EXTENSION" => {
-                    unload.ignored.push(word);
-                    self.string("a quoted extension")?;
+                    unload.extension = Some(self.string("a quoted extension such as 'txt'")?);
                 }
-                "ESCAPE" | "ENCRYPTED" | "MANIFEST" => {
-                    return Err(invalid_at(span, format!("{word} is not supported"), "leave it out"));
+                "MANIFEST" => {
+                    self.take_word("VERBOSE");
+                    unload.manifest = true;
                 }
+                "ENCRYPTED" => return Err(refused(word, span, "let the bucket encrypt what is written to it")),
+                "FIXEDWIDTH" => return Err(refused(word, span, "write DELIMITER, CSV, JSON or PARQUET")),
                 _ => return Err(no_secrets(word, span)),
             }
         }
+        if !unload.partition_by.is_empty() && unload.manifest {
+            return Err(invalid_at(start, "MANIFEST beside PARTITION BY", "leave it out: COPY takes the folder"));
+        }
         unload.format = match kind {
-            Some(kind @ ("JSON" | "PARQUET")) if delimiter.is_some() || is_headed => {
+            Some(kind @ ("JSON" | "PARQUET")) if delimiter.is_some() || header => {
                 return Err(invalid_at(start, format!("DELIMITER or HEADER beside {kind}"), "leave it out"));
+            }
+            Some(kind) if quotes || escape => {
+                return Err(invalid_at(start, format!("ADDQUOTES or ESCAPE beside {kind}"), "leave it out"));
             }
             Some("JSON") => UnloadFormat::Json,
             Some("PARQUET") => UnloadFormat::Parquet,
-            kind => {
-                let default = if kind.is_some() { b',' } else { b'|' };
-                UnloadFormat::Text { delimiter: delimiter.unwrap_or(default), header: is_headed }
-            }
+            Some(_) => UnloadFormat::Csv { delimiter: delimiter.unwrap_or(b','), header },
+            None => UnloadFormat::Text { delimiter: delimiter.unwrap_or(b'|'), header, quotes, escape },
         };
         Ok(())
     }

@@ -21,9 +21,20 @@ fn statements_print_as_text_that_says_the_same() {
             r"COPY s.t (a, B) FROM 'x' CSV DELIMITER '\t' QUOTE '''' MAXERROR 9 NULL '' ACCEPTINVCHARS '^'",
         ),
         (r"COPY t FROM 'x' FORMAT AS JSON AS 'auto'", r"COPY t FROM 'x' JSON 'auto' NULL '\N'"),
+        (r"COPY t FROM 'x' JSON 'auto ignorecase'", r"COPY t FROM 'x' JSON 'auto' NULL '\N'"),
+        (r"COPY t FROM 'x' JSON 's3://b/Paths.json'", r"COPY t FROM 'x' JSON 's3://b/Paths.json' NULL '\N'"),
+        (
+            r"COPY t FROM 'x' NOLOAD MANIFEST IGNOREBLANKLINES ACCEPTANYDATE ESCAPE REMOVEQUOTES",
+            r"COPY t FROM 'x' DELIMITER '|' REMOVEQUOTES ESCAPE NULL '\N' ACCEPTANYDATE IGNOREBLANKLINES MANIFEST NOLOAD",
+        ),
+        (r"COPY t FROM 'x' FIXEDWIDTH AS 'a: 3,b:10'", r"COPY t FROM 'x' FIXEDWIDTH 'a:3,b:10' NULL '\N'"),
         (
             r"UNLOAD ('SELECT ''a'' FROM t') TO 'p' FORMAT PARQUET PARTITION BY (a) ALLOWOVERWRITE",
             r"UNLOAD ('SELECT ''a'' FROM t') TO 'p' PARQUET PARTITION BY (a) ALLOWOVERWRITE",
+        ),
+        (
+            r"UNLOAD ('SELECT 1') TO 'p' PARALLEL OFF MANIFEST VERBOSE ESCAPE ADDQUOTES HEADER NULL AS '@' EXTENSION 'txt'",
+            r"UNLOAD ('SELECT 1') TO 'p' DELIMITER '|' HEADER ADDQUOTES ESCAPE NULL '@' EXTENSION 'txt' MANIFEST",
         ),
         (
             r"CREATE TABLE t (id INT IDENTITY(1, -1) ENCODE az64 NOT NULL) DISTKEY (id)",
