@@ -120,6 +120,24 @@ fn piped_input_is_a_script_and_shows_no_progress() {
 }
 
 #[test]
+fn a_script_has_commands_and_may_begin_with_a_byte_order_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("script.sql");
+    let script =
+        "\u{feff}CREATE TABLE t (a INT);\n\\dt\n\\pset format json\nSELECT 'x\n\\q' AS b;\n\\q\nSELECT nothing;\n";
+    std::fs::write(&file, script).unwrap();
+    let output = dfml(folder.path()).args(["-q", "--format", "csv", "-f"]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("datafusion,public,t,BASE TABLE\n"), "{text}");
+    // In a string, a line that begins with a backslash is no command.
+    assert!(text.ends_with("[{\"b\":\"x\\nq\"}]\n"), "{text}");
+    std::fs::write(&file, "SELECT 1;\n\\dt\n\nSELECT nothing;\n").unwrap();
+    let output = dfml(folder.path()).args(["-q", "-f"]).arg(&file).output().unwrap();
+    assert!(stderr(&output).contains("there is no column nothing at line 4, column 8"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_killed_training_leaves_the_old_model_serving() {
     let folder = tempfile::tempdir().unwrap();
     let create = |rounds: &str| {
@@ -211,7 +229,8 @@ fn a_user_says_a_password_once_somebody_has_one() {
     let create = "CREATE USER boss CREATEUSER PASSWORD 'geheim'; CREATE USER ann";
     assert!(run(&["-c", create], None).status.success());
     let refused = run(&whoami, None);
-    assert!(stderr(&refused).contains("users of this store have passwords"), "{}", stderr(&refused));
+    let told = "users of this store have passwords; say who you are: start with --user NAME, or with --trust-local";
+    assert!(stderr(&refused).contains(told), "{}", stderr(&refused));
     let boss = ["--user", "boss", "-c", "SELECT current_user AS u"];
     assert_eq!(stdout(&run(&boss, Some("geheim"))), "u\nboss\n");
     let refused = run(&boss, Some("geheim?"));

@@ -10,7 +10,7 @@ use datafusion_ml::{MlSession, Notices, find_error};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
-use crate::support::{answer, data, session, try_answer, value};
+use crate::support::{CREATE_BANKNOTE, answer, builder, data, session, session_of, try_answer, value};
 
 const REDSHIFT: &str = "SET datafusion.sql_parser.dialect = 'redshift'";
 
@@ -115,14 +115,24 @@ async fn rows_of_statements_that_run_at_once_all_stay_and_no_change_is_lost() {
         let session = session.clone();
         tokio::spawn(async move { try_answer(&session, "UPDATE t_a SET x = x + 10").await })
     });
-    let mut done = 0;
     for update in updates.collect::<Vec<_>>() {
-        match update.await.unwrap() {
-            Ok(_) => done += 1,
-            Err(error) => assert_eq!(find_error(&error).map(|e| e.kind()), Some(ErrorKind::Conflict), "{error}"),
-        }
+        update.await.unwrap().unwrap();
     }
-    assert_eq!(value(&sessions[0], "SELECT sum(x) FROM t_a").await, (6 + 40 * done).to_string());
+    assert_eq!(value(&sessions[0], "SELECT sum(x) FROM t_a").await, "166");
+    run(&sessions[0], "CREATE TABLE t_b (id INT IDENTITY(1, 1), x INT)").await;
+    let inserts = sessions.iter().enumerate().map(|(number, session)| {
+        let session = session.clone();
+        tokio::spawn(async move { run(&session, &format!("INSERT INTO t_b (x) VALUES ({number})")).await })
+    });
+    for insert in inserts.collect::<Vec<_>>() {
+        insert.await.unwrap();
+    }
+    assert_eq!(value(&sessions[0], "SELECT count(DISTINCT x) || ' ' || max(id) FROM t_b").await, "4 4");
+    // Without the session nobody runs the statement again.
+    let insert = sessions[0].context().sql("INSERT INTO t_b (x) VALUES (1)").await.unwrap();
+    run(&sessions[1], "INSERT INTO t_b (x) VALUES (2)").await;
+    let error = insert.collect().await.unwrap_err();
+    assert_eq!(find_error(&error).map(|e| e.kind()), Some(ErrorKind::Conflict), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,6 +324,34 @@ async fn what_has_no_effect_and_what_was_left_out_is_told() {
         "left out: COPY public.t_a: plain.txt, line 1: column a: 'a|1' is not a whole number (Int32)",
     ];
     assert_eq!(notices.0.lock()[..4], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_drops_a_model_hears_of_the_views_that_call_it() {
+    let notices = Arc::new(Kept::default());
+    let session = builder("memory:", 2).await.with_notices(Arc::clone(&notices) as Arc<dyn Notices>).build().await;
+    let session = session.unwrap();
+    run(&session, CREATE_BANKNOTE).await;
+    run(&session, "CREATE VIEW t_v AS SELECT predict_class(1.0, 1.0, 1.0, 1.0) AS p").await;
+    run(&session, "DROP MODEL banknote_model").await;
+    let told = "view public.t_v calls public.predict_class, which is gone; drop the view, or create a model with that function";
+    assert_eq!(notices.0.lock().last().map(String::as_str), Some(told));
+    let error = answer(&session, "SELECT * FROM t_v").await;
+    assert!(error.contains("view public.t_v cannot be read: ") && error.contains("predict_class"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_drops_a_table_hears_no_names_of_others_views() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = redshift(&folder).await;
+    run(&owner, "CREATE USER ann").await;
+    run(&owner, "GRANT CREATE, USAGE ON SCHEMA public TO ann").await;
+    let ann = session_of(&folder.path().join("store").to_string_lossy(), "ann").await;
+    run(&ann, "CREATE TABLE t_a AS SELECT 1 AS a").await;
+    run(&owner, "CREATE VIEW t_secret AS SELECT * FROM t_a").await;
+    let error = answer(&ann, "DROP TABLE t_a").await;
+    assert_eq!(error, "a view of another user reads what would be dropped; add CASCADE to drop the view, too");
+    assert!(answer(&owner, "DROP TABLE t_a").await.starts_with("view public.t_secret reads"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

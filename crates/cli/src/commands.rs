@@ -1,4 +1,4 @@
-//! Backslash commands of the interactive shell.
+//! Backslash commands of the shell and of scripts.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::execute::Shell;
 use crate::script;
 
 /// What `\?` prints.
-const HELP: &str = r"\d               list tables
+const HELP: &str = r"\d, \dt          list tables
 \d NAME          describe a table
 \dm              list models
 \dm NAME         describe a model
@@ -52,10 +52,10 @@ enum Command {
 /// Runs the command of a line that begins with a backslash.
 pub(crate) async fn run(shell: &mut Shell, line: &str) -> Result<Next> {
     match parse(line)? {
-        Command::Sql(sql) => script::run(&shell.with_all_rows(), &sql).await?,
+        Command::Sql(sql) => script::run(&mut shell.with_all_rows(), &sql).await?,
         Command::Functions => {
             shell.session.resolve_all().await?;
-            script::run(&shell.with_all_rows(), FUNCTIONS).await?;
+            script::run(&mut shell.with_all_rows(), FUNCTIONS).await?;
         }
         Command::Include(file) => script::run_file(shell, Path::new(&file)).await?,
         Command::ShowFormat => println!("Output format is {:?}.", shell.print.format),
@@ -74,7 +74,7 @@ fn parse(line: &str) -> Result<Command> {
     let line = line.trim().trim_end_matches(';').trim_end();
     let (command, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     Ok(match (command, argument.trim()) {
-        ("\\d", "") => Command::Sql("SHOW TABLES".to_owned()),
+        ("\\d" | "\\dt", "") => Command::Sql("SHOW TABLES".to_owned()),
         ("\\d", table) => Command::Sql(format!("DESCRIBE {table}")),
         ("\\dm", "") => Command::Sql("SHOW MODEL ALL".to_owned()),
         ("\\dm", model) => Command::Sql(format!("SHOW MODEL {model}")),
@@ -101,6 +101,7 @@ mod tests {
     #[test]
     fn commands_are_short_for_statements() {
         assert_eq!(parse("\\d").unwrap(), Command::Sql("SHOW TABLES".to_owned()));
+        assert_eq!(parse("\\dt").unwrap(), Command::Sql("SHOW TABLES".to_owned()));
         assert_eq!(parse("\\dm churn;").unwrap(), Command::Sql("SHOW MODEL churn".to_owned()));
         assert_eq!(parse("\\df o'brien").unwrap(), Command::Sql("SHOW FUNCTIONS LIKE 'o''brien'".to_owned()));
     }

@@ -59,7 +59,7 @@ impl InputHelper {
 }
 
 /// Whether a text is ready to be run: a command, or statements up to a last semicolon.
-fn is_complete(text: &str) -> bool {
+pub(crate) fn is_complete(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.starts_with('\\') {
         return true;

@@ -32,8 +32,9 @@ use datafusion_cli::functions::{ListFilesCacheFunc, MetadataCacheFunc, ParquetMe
 use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistry;
 use datafusion_cli::print_options::PrintOptions;
 use datafusion_ml::aws::AwsStores;
+use datafusion_ml::core::ErrorKind;
 use datafusion_ml::store::SealingKeys;
-use datafusion_ml::{MlSession, Notices, TrainingProgress};
+use datafusion_ml::{MlSession, Notices, TrainingProgress, find_error};
 
 use args::Args;
 use execute::{Shell, message};
@@ -83,13 +84,13 @@ async fn run(args: Args) -> Result<()> {
     let mut shell = start(&args).await?;
     if interactive {
         for file in args.rc_files() {
-            if let Err(e) = script::run_file(&shell, &file).await {
+            if let Err(e) = script::run_file(&mut shell, &file).await {
                 eprintln!("Error: {}: {}", file.display(), message(&e));
             }
         }
         return shell::run(&mut shell).await;
     }
-    let outcome = scripts(&shell, &args).await;
+    let outcome = scripts(&mut shell, &args).await;
     // Models that a script began to train in the background are there when it has ended, even by an error.
     match (outcome, shell.finish_training().await) {
         (Err(error), Err(failure)) => Err(DataFusionError::Collection(vec![error, failure])),
@@ -98,7 +99,7 @@ async fn run(args: Args) -> Result<()> {
 }
 
 /// Runs what the arguments name, or standard input.
-async fn scripts(shell: &Shell, args: &Args) -> Result<()> {
+async fn scripts(shell: &mut Shell, args: &Args) -> Result<()> {
     if args.command.is_empty() && args.file.is_empty() {
         for file in args.rc_files() {
             script::run_file(shell, &file).await?;
@@ -161,7 +162,16 @@ async fn start(args: &Args) -> Result<Shell> {
         color: args.color || std::io::stdout().is_terminal(),
         instrumented_registry: registry,
     };
-    Ok(Shell { session: builder.build().await?, print, progress, notices })
+    let session = builder.build().await.map_err(|error| match find_error(&error) {
+        // The words are those of the library, which has no flags.
+        Some(denied) if args.user.is_none() && !args.trust_local && denied.kind() == ErrorKind::Denied => {
+            DataFusionError::Configuration(format!(
+                "{denied}: start with --user NAME, or with --trust-local where you own the store"
+            ))
+        }
+        _ => error,
+    })?;
+    Ok(Shell { session, print, progress, notices })
 }
 
 /// The keys of the store: of a file, or of the environment.

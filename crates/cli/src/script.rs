@@ -6,12 +6,27 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion_ml::sql::MlParser;
 
 use crate::caret::with_excerpt;
+use crate::commands::{self, Next};
 use crate::execute::Shell;
+use crate::input::is_complete;
 
-/// Runs every statement of a text. Those before one that does not parse are run.
-pub(crate) async fn run(shell: &Shell, text: &str) -> Result<()> {
-    let text = without_shebang(text);
-    run_statements(shell, text).await.map_err(|error| with_excerpt(&error, text))
+/// Runs every statement and command of a text. Those before one that does not parse are run; `\q` ends the text.
+pub(crate) async fn run(shell: &mut Shell, text: &str) -> Result<()> {
+    let text = without_shebang(text.strip_prefix('\u{feff}').unwrap_or(text));
+    // What has not been run yet, behind as many ends of lines as were before it.
+    let mut pending = String::new();
+    for line in text.split_inclusive('\n') {
+        if !(line.trim_start().starts_with('\\') && is_complete(&pending)) {
+            pending.push_str(line);
+            continue;
+        }
+        run_statements(shell, &pending).await.map_err(|error| with_excerpt(&error, text))?;
+        pending = "\n".repeat(pending.matches('\n').count() + 1);
+        if let Next::Quit = Box::pin(commands::run(shell, line)).await? {
+            return Ok(());
+        }
+    }
+    run_statements(shell, &pending).await.map_err(|error| with_excerpt(&error, text))
 }
 
 async fn run_statements(shell: &Shell, text: &str) -> Result<()> {
@@ -24,7 +39,7 @@ async fn run_statements(shell: &Shell, text: &str) -> Result<()> {
 }
 
 /// Runs every statement of a file.
-pub(crate) async fn run_file(shell: &Shell, file: &Path) -> Result<()> {
+pub(crate) async fn run_file(shell: &mut Shell, file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| DataFusionError::Execution(format!("file {} cannot be read: {e}", file.display())))?;
     run(shell, &text).await

@@ -8,6 +8,8 @@ mod entry;
 mod external_table;
 mod grants;
 mod identities;
+mod insert;
+mod joined;
 mod modify;
 mod schema;
 mod training_spec;
@@ -27,22 +29,38 @@ use datafusion::sql::parser::{ResetStatement, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement as SqlStatement};
 use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion_ml_core::ErrorKind;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
 use crate::authorize::denied;
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
-use crate::error::invalid;
+use crate::error::{find_error, invalid};
 use crate::options::MlOptions;
 use crate::relations::{qualify, qualify_node};
 use crate::resolve::{deregister, forget_unusable, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{Reader, show, show_all, show_training};
-use crate::sql::{CreateTable, DropModel, ShowModel, Statement, invalid_at};
+use crate::sql::{CreateTable, DropModel, MlParser, ShowModel, Statement, invalid_at};
 
-/// Runs a statement.
+/// So often a statement is run again because others have changed its table meanwhile. Each time one of them got on.
+const MAX_RERUNS: usize = 32;
+
+/// Runs a statement; again if others have changed what it changes.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
+    if matches!(statement, Statement::DataFusion(_) | Statement::Copy(_)) {
+        for _ in 0..MAX_RERUNS {
+            match Box::pin(run(session, statement.clone())).await {
+                Err(e) if find_error(&e).is_some_and(|e| e.kind() == ErrorKind::Conflict) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+    Box::pin(run(session, statement)).await
+}
+
+async fn run(session: &MlSession, statement: Statement) -> Result<DataFrame> {
     if !session.shared.guard.is_idle() {
         forget_unusable(session).await?;
     }
@@ -108,6 +126,7 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
             }
             SqlStatement::Set(set) => schema::set_search_path(session, relations, set),
             SqlStatement::ShowVariable { variable } => schema::show_search_path(session, variable),
+            SqlStatement::Insert(insert) => insert::execute(session, insert).await,
             SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
             SqlStatement::Update(update) => modify::update(session, relations, update).await,
             SqlStatement::Vacuum(_) => vacuum::execute(session, relations).await.map(Some),
@@ -116,6 +135,18 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
         },
         _ => Ok(None),
     }
+}
+
+/// The query of a text of ours.
+fn select_template(session: &MlSession, text: &str) -> Result<Query> {
+    let statement = MlParser::parse_sql(text, session.dialect()?.as_ref())?.pop_front();
+    if let Some(Statement::DataFusion(statement)) = statement
+        && let DFStatement::Statement(statement) = *statement
+        && let SqlStatement::Query(query) = *statement
+    {
+        return Ok(*query);
+    }
+    Err(invalid(format!("{text} is no query")))
 }
 
 /// Plans a query, with the models that it calls.
@@ -217,6 +248,7 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
     shared.trainings.cancel_unwanted(&state);
     if let Some(key) = model {
         deregister(session, &key);
+        drop::notice_callers(session, &state, &key)?;
     }
     if let Some(id) = training {
         shared.root.delete_lease(id).await;

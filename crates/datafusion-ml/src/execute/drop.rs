@@ -10,11 +10,12 @@ use datafusion_ml_core::options::nearest;
 
 use super::{model_name, no_rows};
 use crate::authorize::{Rights, denied};
-use crate::catalog::{Action, CatalogState, ModelKey, RelationEntry, RelationKind, RelationName};
+use crate::catalog::{Action, CatalogState, FunctionName, ModelKey, RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 use crate::relations::StoredRelations;
 use crate::resolve::deregister;
 use crate::session::MlSession;
+use crate::sql::{MlParser, Statement, function_names};
 
 /// What becomes of what depends on the dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,9 +81,10 @@ async fn drop_relations(
         }
         let views = views_of(state, &dropped);
         if let (Dependents::Hinder, Some(view)) = (dependents, views.first()) {
-            return Err(invalid(format!("view {view} reads what would be dropped; add CASCADE to drop the view, too")));
+            let view = seen_view(&rights, state, view);
+            return Err(invalid(format!("{view} reads what would be dropped; add CASCADE to drop the view, too")));
         }
-        notices.extend(views.iter().map(|view| format!("view {view} is dropped, too")));
+        notices.extend(views.iter().map(|view| format!("{} is dropped, too", seen_view(&rights, state, view))));
         dropped.extend(views);
         Ok(dropped.into_iter().map(Action::DropRelation).collect())
     };
@@ -94,6 +96,38 @@ async fn drop_relations(
     }
     notices.iter().for_each(|text| session.notice(text));
     Ok(())
+}
+
+/// Tells of the views that call a function which is gone.
+pub(super) fn notice_callers(session: &MlSession, state: &CatalogState, gone: &ModelKey) -> Result<()> {
+    let rights = session.shared.guard.rights(state);
+    for relation in state.relations().filter(|relation| rights.may_see(state, relation)) {
+        let RelationKind::View(view) = &relation.kind else { continue };
+        let dialect = MlSession::dialect_of(&session.state_of(&view.dialect, &view.default_schema)?)?;
+        // A view that cannot be parsed any more says so itself.
+        let Ok(statements) = MlParser::parse_sql(&view.query, dialect.as_ref()) else { continue };
+        let Some(Statement::DataFusion(query)) = statements.front() else { continue };
+        let called = function_names(query);
+        let is_called = |function: &FunctionName| {
+            called.contains(&format!("{}.{}", function.schema, function.name))
+                || function.schema == view.default_schema && called.contains(&function.name)
+        };
+        if let Some(function) = gone.functions().iter().find(|function| is_called(function)) {
+            session.notice(&format!(
+                "view {} calls {function}, which is gone; drop the view, or create a model with that function",
+                relation.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What a statement calls a view: others' names are not told.
+fn seen_view(rights: &Rights, state: &CatalogState, view: &RelationName) -> String {
+    match state.relation(view) {
+        Some(relation) if !rights.may_see(state, relation) => "a view of another user".to_owned(),
+        _ => format!("view {view}"),
+    }
 }
 
 fn may_drop(rights: &Rights, state: &CatalogState, relation: &RelationEntry) -> bool {

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
-use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken as Attached;
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, CaseWhen, Delete, Expr, FromTable, Ident, ObjectName, Query, Select, SelectItem,
-    SetExpr, Statement as SqlStatement, TableFactor, TableWithJoins, Truncate, Update,
+    SetExpr, TableFactor, TableWithJoins, Truncate, Update, UpdateTableFromKind,
 };
 
-use super::{count_answer, model_name, no_rows, plan_query, run_count};
+use super::insert::{default_expression, is_default};
+use super::joined::Joined;
+use super::{count_answer, model_name, no_rows, plan_query, run_count, select_template};
 use crate::authorize::check_relation;
 use crate::catalog::{Action, CatalogState, Privilege, RelationEntry, RelationKind, TableEntry};
 use crate::error::invalid;
 use crate::relations::{Change, StoredRelations, folded, write_plan};
 use crate::session::MlSession;
-use crate::sql::{MlParser, Statement};
 
 /// Keeps the rows for which the condition is not true; `None`, and nothing done, if the table is not of the store.
 pub(super) async fn delete(
@@ -28,12 +28,18 @@ pub(super) async fn delete(
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     let [table] = from.as_slice() else { return Ok(None) };
     let Some(entry) = stored(session, relations, table, Privilege::Delete).await? else { return Ok(None) };
-    if delete.using.is_some() || delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() {
+    if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() {
         return Err(invalid(
-            "DELETE with USING, RETURNING, ORDER BY or LIMIT is not supported; write DELETE FROM t WHERE x IN (SELECT ...)",
+            "DELETE with RETURNING, ORDER BY or LIMIT is not supported; write DELETE FROM t WHERE x IN (SELECT ...)",
         ));
     }
     let rows = entry.table().map_or(0, TableEntry::rows);
+    if let (Some(using), Some(stored)) = (&delete.using, entry.table()) {
+        let joined = Joined { target: table, sources: using, condition: delete.selection.as_ref() };
+        let plan = plan_query(session, joined.unmatched(session, stored)?).await?;
+        let kept = run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+        return count_answer(session, rows.saturating_sub(kept)).map(Some);
+    }
     let Some(condition) = &delete.selection else {
         commit_rows(relations, &entry).await?;
         return count_answer(session, rows).map(Some);
@@ -55,15 +61,38 @@ pub(super) async fn update(
     update: &Update,
 ) -> Result<Option<DataFrame>> {
     let Some(entry) = stored(session, relations, &update.table, Privilege::Update).await? else { return Ok(None) };
-    if update.from.is_some() || update.returning.is_some() || update.limit.is_some() || !update.order_by.is_empty() {
-        return Err(invalid("UPDATE with FROM, RETURNING, ORDER BY or LIMIT is not supported"));
+    if update.returning.is_some() || update.limit.is_some() || !update.order_by.is_empty() {
+        return Err(invalid(
+            "UPDATE with RETURNING, ORDER BY or LIMIT is not supported; write WHERE x IN (SELECT ...)",
+        ));
     }
     let Some(table) = entry.table() else { return Ok(None) };
-    let assignments = update.assignments.iter().map(assignment).collect::<Result<Vec<_>>>()?;
+    let mut assignments = update.assignments.iter().map(assignment).collect::<Result<Vec<_>>>()?;
     if let Some((name, _)) =
         assignments.iter().find(|(name, _)| table.columns.iter().all(|column| column.name != *name))
     {
         return Err(invalid(format!("table {} has no column {name}", entry.name)));
+    }
+    for (name, value) in &mut assignments {
+        let Some(column) = table.columns.iter().find(|column| column.name == *name) else { continue };
+        if column.identity.is_some_and(|identity| !identity.by_default) {
+            return Err(invalid(format!(
+                "column {name} of table {} is numbered (IDENTITY) and takes no values; set other columns",
+                entry.name
+            )));
+        }
+        if is_default(value) {
+            *value = default_expression(session, column.default.as_deref())?;
+        }
+    }
+    if let Some(UpdateTableFromKind::BeforeSet(sources) | UpdateTableFromKind::AfterSet(sources)) = &update.from {
+        let joined = Joined { target: &update.table, sources, condition: update.selection.as_ref() };
+        let (changed, matched) = joined.updated(session, table, &assignments)?;
+        let matched = plan_query(session, matched).await?;
+        let count = session.context().execute_logical_plan(matched).await?.count().await? as u64;
+        let plan = plan_query(session, changed).await?;
+        run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+        return count_answer(session, count).map(Some);
     }
     let counted = query(session, |select| {
         select.from = vec![update.table.clone()];
@@ -75,7 +104,7 @@ pub(super) async fn update(
         select.from = vec![update.table.clone()];
         let columns = table.columns.iter().map(|column| {
             let old = Expr::Identifier(Ident::with_quote('"', &column.name));
-            let new = assignments.iter().find(|(name, _)| *name == column.name).map(|(_, value)| (*value).clone());
+            let new = assignments.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone());
             let expr = match (new, &update.selection) {
                 (None, _) => old,
                 (Some(new), None) => new,
@@ -152,23 +181,15 @@ async fn commit_rows(relations: &Arc<StoredRelations>, entry: &RelationEntry) ->
 
 /// `SELECT * FROM table`, as `change` changes it.
 fn query(session: &MlSession, change: impl FnOnce(&mut Select)) -> Result<Query> {
-    let statement = MlParser::parse_sql("SELECT * FROM t", session.dialect()?.as_ref())?.pop_front();
-    let parsed = match statement {
-        Some(Statement::DataFusion(statement)) => match *statement {
-            DFStatement::Statement(statement) => Some(*statement),
-            _ => None,
-        },
-        _ => None,
-    };
-    let Some(SqlStatement::Query(mut query)) = parsed else { return Err(invalid("SELECT cannot be parsed")) };
+    let mut query = select_template(session, "SELECT * FROM t")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         change(select);
     }
-    Ok(*query)
+    Ok(query)
 }
 
 /// `CASE WHEN condition THEN new ELSE old END`
-fn choose(condition: Expr, new: Expr, old: Expr) -> Expr {
+pub(super) fn choose(condition: Expr, new: Expr, old: Expr) -> Expr {
     Expr::Case {
         case_token: Attached::empty(),
         end_token: Attached::empty(),
@@ -178,11 +199,11 @@ fn choose(condition: Expr, new: Expr, old: Expr) -> Expr {
     }
 }
 
-fn assignment(assignment: &Assignment) -> Result<(String, &Expr)> {
+fn assignment(assignment: &Assignment) -> Result<(String, Expr)> {
     let name: Option<&Ident> = match &assignment.target {
         AssignmentTarget::ColumnName(ObjectName(parts)) => parts.last().and_then(|part| part.as_ident()),
         AssignmentTarget::Tuple(_) => None,
     };
     let name = name.ok_or_else(|| invalid(format!("{assignment} is not supported; set columns one by one")))?;
-    Ok((folded(name), &assignment.value))
+    Ok((folded(name), assignment.value.clone()))
 }
