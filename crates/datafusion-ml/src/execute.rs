@@ -1,5 +1,6 @@
 //! Carrying a statement out: privileges and names are checked, the query is planned, the effect is committed.
 
+mod alter_table;
 mod create_model;
 mod create_table;
 mod create_view;
@@ -49,7 +50,7 @@ const MAX_RERUNS: usize = 32;
 
 /// Runs a statement; again if others have changed what it changes.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
-    if matches!(statement, Statement::DataFusion(_) | Statement::Copy(_)) {
+    if matches!(statement, Statement::DataFusion(_) | Statement::Copy(_) | Statement::AlterTable(_)) {
         for _ in 0..MAX_RERUNS {
             match Box::pin(run(session, statement.clone())).await {
                 Err(e) if find_error(&e).is_some_and(|e| e.kind() == ErrorKind::Conflict) => {}
@@ -74,6 +75,7 @@ async fn run(session: &MlSession, statement: Statement) -> Result<DataFrame> {
         Statement::ShowModel(statement) => show_model(session, statement).await,
         Statement::DropModel(statement) => drop_model(session, statement).await,
         Statement::CreateTable(statement) => create_table::execute(session, *statement).await,
+        Statement::AlterTable(statement) => alter_table::execute(session, *statement).await,
         Statement::Copy(statement) => crate::copy::execute(session, *statement).await,
         Statement::Unload(statement) => unload::execute(session, *statement).await,
         Statement::Access(statement) => identities::execute(session, *statement).await,

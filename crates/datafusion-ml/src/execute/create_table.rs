@@ -14,7 +14,7 @@ use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{CreateTable as SqlCreateTable, Statement as SqlStatement};
 
-use self::columns::Columns;
+pub(super) use self::columns::Columns;
 use super::{model_name, no_rows, notice_ignored, plan_query, query, run_count};
 use crate::catalog::{Action, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName, TableEntry};
 use crate::error::invalid;

@@ -130,6 +130,13 @@ fn seen_view(rights: &Rights, state: &CatalogState, view: &RelationName) -> Stri
     }
 }
 
+/// The views that read a relation themselves, in words of a statement.
+pub(super) fn readers(session: &MlSession, state: &CatalogState, name: &RelationName) -> Vec<String> {
+    let rights = session.shared.guard.rights(state);
+    let reads = |relation: &&Arc<RelationEntry>| matches!(&relation.kind, RelationKind::View(view) if view.reads.contains(name));
+    state.relations().filter(reads).map(|view| seen_view(&rights, state, &view.name)).collect()
+}
+
 fn may_drop(rights: &Rights, state: &CatalogState, relation: &RelationEntry) -> bool {
     rights.owns(&relation.owner) || rights.owns_schema(state, &relation.name.schema)
 }

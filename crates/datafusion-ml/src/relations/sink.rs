@@ -136,9 +136,12 @@ impl StoredSink {
             }
             (_, Some(current)) if current.id == self.entry.id => {
                 let now = current.table().cloned().unwrap_or_else(|| self.table.clone());
-                if self.change == Change::Replace && current.version != self.entry.version
-                    || now.columns != self.table.columns
-                {
+                // What takes the place of all may have other columns, too.
+                let is_other = match self.change {
+                    Change::Replace => current.version != self.entry.version,
+                    _ => now.columns != self.table.columns,
+                };
+                if is_other {
                     return Err(conflict(name));
                 }
                 table.files = if self.change == Change::Append { now.files } else { Vec::new() };

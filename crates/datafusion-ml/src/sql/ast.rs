@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::Task;
 
 use super::access::AccessStatement;
+use super::alter_table::AlterTable;
 use super::clause::{Clause, ClauseSpans};
 use super::copy::Copy;
 use super::settings::{ExternalSettings, Settings};
@@ -30,6 +31,8 @@ pub enum Statement {
     ExplainCreateModel(ExplainCreateModel),
     /// `CREATE TABLE`
     CreateTable(Box<CreateTable>),
+    /// `ALTER TABLE`
+    AlterTable(Box<AlterTable>),
     /// `COPY table FROM`
     Copy(Box<Copy>),
     /// `UNLOAD`

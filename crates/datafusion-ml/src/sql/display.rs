@@ -32,6 +32,7 @@ impl Display for Statement {
             Self::DropModel(statement) => statement.fmt(f),
             Self::ExplainCreateModel(statement) => statement.fmt(f),
             Self::CreateTable(statement) => statement.fmt(f),
+            Self::AlterTable(statement) => statement.fmt(f),
             Self::Copy(statement) => statement.fmt(f),
             Self::Unload(statement) => statement.fmt(f),
             Self::Access(statement) => statement.fmt(f),

@@ -5,6 +5,7 @@
 //! column. What depends on data, tables, algorithms or the catalog is not looked at here.
 
 mod access;
+mod alter_table;
 mod ast;
 mod clause;
 mod copy;
@@ -23,6 +24,7 @@ mod unload;
 pub use access::{
     AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
 };
+pub use alter_table::{AlterTable, TableChange};
 pub use ast::{
     Auto, CreateExternalModel, CreateModel, DropModel, ExplainCreateModel, Hyperparameters, IamRole, ModelSource,
     ProblemType, SagemakerEndpoint, ShowModel, Statement,

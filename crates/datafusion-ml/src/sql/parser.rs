@@ -1,6 +1,7 @@
 //! The parser: tells our statements from DataFusion's, and is the only room that sees tokens.
 
 mod access;
+mod alter_table;
 mod copy;
 mod create_external_model;
 mod create_model;
@@ -120,6 +121,9 @@ impl<'a> MlParser<'a> {
         }
         if let Some(statement) = self.create_table()? {
             return Ok(Statement::CreateTable(Box::new(statement)));
+        }
+        if let Some(statement) = self.alter_table()? {
+            return Ok(Statement::AlterTable(Box::new(statement)));
         }
         if let Some(statement) = self.copy()? {
             return Ok(Statement::Copy(Box::new(statement)));

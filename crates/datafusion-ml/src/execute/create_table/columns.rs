@@ -22,14 +22,14 @@ const DEFAULT_CHAR_BYTES: u64 = 1;
 const DEFAULT_VARCHAR_BYTES: u64 = 256;
 
 /// Columns as Arrow has them, and what Arrow does not say of them.
-pub(super) struct Columns {
-    pub(super) schema: Schema,
-    pub(super) entries: Vec<ColumnEntry>,
+pub(in crate::execute) struct Columns {
+    pub(in crate::execute) schema: Schema,
+    pub(in crate::execute) entries: Vec<ColumnEntry>,
 }
 
 impl Columns {
     /// Columns of which nothing but the Arrow fields is known.
-    pub(super) fn of_schema(fields: impl IntoIterator<Item = Field>) -> Self {
+    pub(in crate::execute) fn of_schema(fields: impl IntoIterator<Item = Field>) -> Self {
         let fields: Vec<Field> = fields.into_iter().collect();
         let entries = fields.iter().map(|field| ColumnEntry {
             name: field.name().clone(),
@@ -40,7 +40,7 @@ impl Columns {
     }
 
     /// The columns that a statement describes.
-    pub(super) async fn of_statement(session: &MlSession, columns: &[ColumnDef]) -> Result<Self> {
+    pub(in crate::execute) async fn of_statement(session: &MlSession, columns: &[ColumnDef]) -> Result<Self> {
         let planned = planned_types(session, columns).await?;
         let (mut fields, mut entries) = (Vec::new(), Vec::new());
         for (column, planned) in columns.iter().zip(planned) {
@@ -52,14 +52,14 @@ impl Columns {
     }
 
     /// The same columns, numbered from the start.
-    pub(super) fn numbered_from_the_start(mut self) -> Self {
+    pub(in crate::execute) fn numbered_from_the_start(mut self) -> Self {
         let identities = self.entries.iter_mut().filter_map(|column| column.identity.as_mut());
         identities.for_each(|identity| identity.next = identity.seed);
         self
     }
 
     /// Fails if two columns have the same name.
-    pub(super) fn check_names(&self) -> Result<()> {
+    pub(in crate::execute) fn check_names(&self) -> Result<()> {
         let mut seen = std::collections::BTreeSet::new();
         match self.entries.iter().find(|column| !seen.insert(column.name.as_str())) {
             Some(column) => Err(invalid(format!("two columns are named {}; rename one (AS other_name)", column.name))),

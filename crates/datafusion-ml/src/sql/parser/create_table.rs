@@ -87,11 +87,11 @@ impl MlParser<'_> {
         Ok((columns, constraints))
     }
 
-    fn column(&mut self, ignored: &mut Vec<&'static str>) -> Result<ColumnDef> {
+    pub(super) fn column(&mut self, ignored: &mut Vec<&'static str>) -> Result<ColumnDef> {
         let name = self.ident("a column name")?;
         let data_type = self.data_type()?;
         let mut options: Vec<ColumnOptionDef> = Vec::new();
-        while !(self.at_symbol(',') || self.at_symbol(')')) {
+        while !(self.at_symbol(',') || self.at_symbol(')') || self.at_end()) {
             if let Some(word) = self.attribute(&OF_COLUMNS) {
                 push(ignored, word);
                 self.skip(if matches!(word, "ENCODE" | "COLLATE") { 2 } else { 1 });

@@ -40,6 +40,14 @@ fn statements_print_as_text_that_says_the_same() {
             r"CREATE TABLE t (id INT IDENTITY(1, -1) ENCODE az64 NOT NULL) DISTKEY (id)",
             r"CREATE TABLE t (id INT IDENTITY(1, -1) NOT NULL)",
         ),
+        (r"alter table T add b VARCHAR(3) NOT NULL ENCODE lzo", r"ALTER TABLE T ADD COLUMN b VARCHAR(3) NOT NULL"),
+        (r"ALTER TABLE s.t DROP a RESTRICT", r"ALTER TABLE s.t DROP COLUMN a"),
+        (r"ALTER TABLE t RENAME a TO b", r"ALTER TABLE t RENAME COLUMN a TO b"),
+        (r"ALTER TABLE t RENAME TO u", r"ALTER TABLE t RENAME TO u"),
+        (r"ALTER TABLE t OWNER TO ann", r"ALTER TABLE t OWNER TO ann"),
+        (r"ALTER TABLE t ALTER COLUMN a TYPE VARCHAR(9)", r"ALTER TABLE t ALTER COLUMN a TYPE VARCHAR(9)"),
+        (r"ALTER TABLE t ADD PRIMARY KEY (a)", r"ALTER TABLE t ADD PRIMARY KEY ( a )"),
+        (r"ALTER TABLE t ALTER DISTSTYLE ALL", r"ALTER TABLE t ALTER DISTSTYLE ALL"),
         (r"CREATE TEMP TABLE t SORTKEY (a) AS SELECT 1 AS a", r"CREATE TEMPORARY TABLE t AS SELECT 1 AS a"),
     ] {
         for dialect in [&GenericDialect {} as &dyn Dialect, &RedshiftDialect] {
