@@ -144,7 +144,7 @@ fn table_of(session: &MlSession, name: &RelationName) -> Result<TableWithJoins> 
 }
 
 async fn rename(session: &MlSession, relations: &Arc<StoredRelations>, name: &RelationName, to: &Ident) -> Result<()> {
-    let new = RelationName::new(&name.schema, &folded(to));
+    let new = RelationName::new(&name.schema, folded(to));
     if relations.is_of_context(&new) {
         return Err(invalid(format!("a table {new} of this session exists already; choose another name")));
     }
