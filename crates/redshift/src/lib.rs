@@ -4,23 +4,32 @@
 //! does not know into what it knows, `functions` and `semistructured` add the functions and the access to nested values
 //! that its plan then calls.
 
+mod approximate;
 mod assign;
 mod checked;
 mod dialect;
 mod functions;
+mod literals;
+mod pivot;
 mod rewrite;
 mod semistructured;
+mod times;
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::parser::Parser;
 
+pub use approximate::drop_approximate;
 pub use dialect::RedshiftDialect;
+pub use literals::type_name;
 pub use rewrite::rewrite;
 use semistructured::finish;
 pub use semistructured::{copy_nested_as_json, keep_null_markers, nested_as_json, parenthesize_unpivot};
@@ -32,7 +41,15 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
     // Boxed: planning a statement is a large future.
     let planned = Box::pin(state.statement_to_plan(statement)).await;
     let plan = planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?;
+    literals::check(&plan)?;
     finish(assign::round_assignments(plan, state)?)
+}
+
+/// Plans an expression of Redshift's that refers to no columns. `state` is as [`planning_state`] made it.
+pub fn expression(state: &SessionState, text: &str) -> Result<Expr> {
+    let mut expr = Parser::new(&RedshiftDialect).try_with_sql(text)?.parse_expr()?;
+    rewrite::rewrite_expression(state, &mut expr)?;
+    state.create_logical_expr(&expr.to_string(), &DFSchema::empty())
 }
 
 /// A state that plans statements of Redshift's: the given one with Redshift's types and functions, and its access to nested
@@ -45,6 +62,8 @@ pub fn planning_state(state: SessionState) -> Result<SessionState> {
     let types = Arc::new(rewrite::TypeNames { text });
     let state = SessionStateBuilder::new_from_existing(state).with_type_planner(types).build();
     let mut state = semistructured::install(state)?;
+    state.register_relation_planner(Arc::new(pivot::PivotPlanner))?;
+    state.register_expr_planner(Arc::new(times::TimePlanner::default()))?;
     // Last: a state that is built from another brings DataFusion's functions back, under their second names.
     functions::register(&mut state)?;
     Ok(state)

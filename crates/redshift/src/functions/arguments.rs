@@ -1,18 +1,27 @@
 //! What the functions do with their arguments.
 
+use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
-use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::scalar::ScalarValue;
 
+/// A moment from microseconds since 1970, which reach further than chrono's years do.
+pub(super) fn moment(microseconds: i64) -> Result<DateTime<Utc>> {
+    match DateTime::from_timestamp_micros(microseconds) {
+        Some(moment) => Ok(moment),
+        None => exec_err!("there is no year so far from now"),
+    }
+}
+
 /// The type to which a function of timestamps casts an argument; text is read as a timestamp. Time zones stay.
 pub(super) fn as_timestamp(function: &str, argument: &DataType) -> Result<DataType> {
     match argument {
-        DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Nanosecond, zone.clone())),
-        DataType::Date32 | DataType::Date64 | DataType::Null => Ok(DataType::Timestamp(TimeUnit::Nanosecond, None)),
-        text if is_text(text) => Ok(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        DataType::Date32 | DataType::Date64 | DataType::Null => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        text if is_text(text) => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
         other => plan_err!("{function} needs a date or a timestamp, and not {other}"),
     }
 }
@@ -69,10 +78,10 @@ impl Texts {
     }
 }
 
-/// A column of nanoseconds, whatever its time zone.
-pub(super) fn timestamps(argument: &ColumnarValue, rows: usize) -> Result<PrimitiveArray<TimestampNanosecondType>> {
+/// A column of microseconds, whatever its time zone.
+pub(super) fn timestamps(argument: &ColumnarValue, rows: usize) -> Result<PrimitiveArray<TimestampMicrosecondType>> {
     let array = argument.to_array(rows)?;
-    match array.as_primitive_opt::<TimestampNanosecondType>() {
+    match array.as_primitive_opt::<TimestampMicrosecondType>() {
         Some(timestamps) => Ok(timestamps.clone()),
         None => exec_err!("expected timestamps, and not {}", array.data_type()),
     }

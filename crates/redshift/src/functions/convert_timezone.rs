@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{NaiveDateTime, Offset, TimeDelta, TimeZone};
 use datafusion::arrow::array::timezone::Tz;
-use datafusion::arrow::array::{Array, TimestampNanosecondBuilder};
+use datafusion::arrow::array::{Array, TimestampMicrosecondBuilder};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Texts, answer, rows, timestamps};
+use super::arguments::{Texts, answer, moment, rows, timestamps};
 
 /// What clocks of one time zone show when those of another, UTC if it is not given, show a timestamp.
 ///
@@ -40,7 +40,7 @@ impl ScalarUDFImpl for ConvertTimezone {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let timestamp = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
         match arguments {
             [_, _] => Ok(vec![DataType::Utf8, timestamp]),
             [_, _, _] => Ok(vec![DataType::Utf8, DataType::Utf8, timestamp]),
@@ -49,7 +49,7 @@ impl ScalarUDFImpl for ConvertTimezone {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Timestamp(TimeUnit::Nanosecond, None))
+        Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -59,7 +59,7 @@ impl ScalarUDFImpl for ConvertTimezone {
             [from, to, moment] => (Texts::of(from)?, Texts::of(to)?, timestamps(moment, rows)?),
             _ => return exec_err!("CONVERT_TIMEZONE has two or three arguments"),
         };
-        let mut results = TimestampNanosecondBuilder::with_capacity(rows);
+        let mut results = TimestampMicrosecondBuilder::with_capacity(rows);
         let (mut from_cache, mut to_cache) = (None, None);
         for row in 0..rows {
             let (from, to) = (from.read(row, &mut from_cache, zone)?, to.read(row, &mut to_cache, zone)?);
@@ -67,10 +67,10 @@ impl ScalarUDFImpl for ConvertTimezone {
                 results.append_null();
                 continue;
             };
-            let local = DateTime::from_timestamp_nanos(moments.value(row)).naive_utc();
+            let local = moment(moments.value(row))?.naive_utc();
             let there = utc(from, local).map(|utc| to.from_utc_datetime(&utc).naive_local());
-            match there.and_then(|there| there.and_utc().timestamp_nanos_opt()) {
-                Some(there) => results.append_value(there),
+            match there {
+                Some(there) => results.append_value(there.and_utc().timestamp_micros()),
                 None => return exec_err!("CONVERT_TIMEZONE: {local} is too near the end of time"),
             }
         }

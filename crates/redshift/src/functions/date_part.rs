@@ -103,16 +103,16 @@ impl DatePart {
         })
     }
 
-    /// The number of nanoseconds, if it is a number of nanoseconds.
-    pub(super) fn nanoseconds(self) -> Option<i64> {
+    /// The number of microseconds, if it is a number of microseconds.
+    pub(super) fn microseconds(self) -> Option<i64> {
         Some(match self {
-            Self::Week => 7 * 86_400_000_000_000,
-            Self::Day | Self::DayOfWeek | Self::DayOfYear => 86_400_000_000_000,
-            Self::Hour => 3_600_000_000_000,
-            Self::Minute => 60_000_000_000,
-            Self::Second | Self::Epoch => 1_000_000_000,
-            Self::Millisecond => 1_000_000,
-            Self::Microsecond => 1_000,
+            Self::Week => 7 * 86_400_000_000,
+            Self::Day | Self::DayOfWeek | Self::DayOfYear => 86_400_000_000,
+            Self::Hour => 3_600_000_000,
+            Self::Minute => 60_000_000,
+            Self::Second | Self::Epoch => 1_000_000,
+            Self::Millisecond => 1_000,
+            Self::Microsecond => 1,
             _ => return None,
         })
     }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Months};
-use datafusion::arrow::array::{Array, TimestampNanosecondBuilder};
+use chrono::Months;
+use datafusion::arrow::array::{Array, TimestampMicrosecondBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 use super::DatePart;
-use super::arguments::{Texts, answer, as_timestamp, integers, rows, timestamps};
+use super::arguments::{Texts, answer, as_timestamp, integers, moment, rows, timestamps};
 
 /// A date or timestamp n parts later, as a timestamp; earlier for n < 0.
 ///
 /// Months and what is made of them keep the day of the month, or take the last day of a shorter month:
 /// `DATEADD(month, 1, '2016-01-31')` is 2016-02-29, `DATEADD(month, 1, '2016-02-29')` is 2016-03-29. A timestamp with a time
-/// zone is counted in UTC. Fails outside the years 1677 to 2262.
+/// zone is counted in UTC. Fails outside the years that there are.
 ///
 /// Source: [DATEADD](https://docs.aws.amazon.com/redshift/latest/dg/r_DATEADD_function.html).
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ impl ScalarUDFImpl for DateAdd {
         let rows = rows(&args.args, args.number_rows);
         let part = Texts::of(part)?;
         let (numbers, dates) = (integers(number, rows)?, timestamps(date, rows)?);
-        let mut results = TimestampNanosecondBuilder::with_capacity(rows).with_data_type(args.return_type().clone());
+        let mut results = TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(args.return_type().clone());
         let mut cache = None;
         for row in 0..rows {
             let part = part.read(row, &mut cache, read_part)?;
@@ -72,8 +72,8 @@ impl ScalarUDFImpl for DateAdd {
             match later(*part, number, date) {
                 Some(result) => results.append_value(result),
                 None => {
-                    let (name, from) = (part.name(), DateTime::from_timestamp_nanos(date).naive_utc());
-                    return exec_err!("DATEADD: {from} and {number} {name}s is outside the years 1677 to 2262");
+                    let (name, from) = (part.name(), moment(date)?.naive_utc());
+                    return exec_err!("DATEADD: {from} and {number} {name}s is outside the years that there are");
                 }
             }
         }
@@ -88,14 +88,15 @@ pub(super) fn read_part(word: &str) -> Result<DatePart> {
     }
 }
 
-/// In nanoseconds since 1970; `None` outside the range.
+/// In microseconds since 1970; `None` outside the range.
 fn later(part: DatePart, number: i64, date: i64) -> Option<i64> {
-    if let Some(nanoseconds) = part.nanoseconds() {
-        return date.checked_add(number.checked_mul(nanoseconds)?);
+    if let Some(microseconds) = part.microseconds() {
+        let later = date.checked_add(number.checked_mul(microseconds)?)?;
+        return moment(later).ok().map(|_| later);
     }
     let months = number.checked_mul(part.months()?)?;
-    let date = DateTime::from_timestamp_nanos(date);
+    let date = moment(date).ok()?;
     let months_by = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
     let later = if months < 0 { date.checked_sub_months(months_by) } else { date.checked_add_months(months_by) };
-    later?.timestamp_nanos_opt()
+    later.map(|later| later.timestamp_micros())
 }

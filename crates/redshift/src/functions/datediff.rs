@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike};
+use chrono::Datelike;
 use datafusion::arrow::array::{Array, Int64Builder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{exec_err, plan_err};
@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 use super::DatePart;
-use super::arguments::{Texts, answer, as_timestamp, rows, timestamps};
+use super::arguments::{Texts, answer, as_timestamp, moment, rows, timestamps};
 use super::dateadd::read_part;
 
 /// How many boundaries of a part lie between two dates or timestamps; negative if the second is the earlier one.
@@ -60,7 +60,7 @@ impl ScalarUDFImpl for DateDiff {
         for row in 0..rows {
             match part.read(row, &mut cache, read_part)? {
                 Some(part) if from.is_valid(row) && to.is_valid(row) => {
-                    results.append_value(ordinal(*part, to.value(row)) - ordinal(*part, from.value(row)));
+                    results.append_value(ordinal(*part, to.value(row))? - ordinal(*part, from.value(row))?);
                 }
                 _ => results.append_null(),
             }
@@ -69,12 +69,12 @@ impl ScalarUDFImpl for DateDiff {
     }
 }
 
-/// The number of the part's period in which a timestamp, in nanoseconds since 1970, lies.
-fn ordinal(part: DatePart, timestamp: i64) -> i64 {
-    const DAY: i64 = 86_400_000_000_000;
-    match (part, part.months()) {
+/// The number of the part's period in which a timestamp, in microseconds since 1970, lies.
+fn ordinal(part: DatePart, timestamp: i64) -> Result<i64> {
+    const DAY: i64 = 86_400_000_000;
+    Ok(match (part, part.months()) {
         (_, Some(months)) => {
-            let date = DateTime::from_timestamp_nanos(timestamp);
+            let date = moment(timestamp)?;
             let years = i64::from(date.year());
             match part {
                 // The third millennium began with the year 2001.
@@ -84,6 +84,6 @@ fn ordinal(part: DatePart, timestamp: i64) -> i64 {
         }
         // 1970-01-01 was a Thursday, the fifth day from Sunday.
         (DatePart::Week, None) => (timestamp.div_euclid(DAY) + 4).div_euclid(7),
-        (_, None) => timestamp.div_euclid(part.nanoseconds().unwrap_or(DAY)),
-    }
+        (_, None) => timestamp.div_euclid(part.microseconds().unwrap_or(DAY)),
+    })
 }

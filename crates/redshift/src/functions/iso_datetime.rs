@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use chrono::NaiveDateTime;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -106,9 +107,7 @@ fn iso(values: &ArrayRef) -> Result<ArrayRef> {
             results.append_option(text);
             continue;
         };
-        let mut indexes = std::iter::once(last).chain(0..PATTERNS.len());
-        let read = indexes.find_map(|index| Some((index, to_timestamp::read(text, PATTERNS.get(index)?)?)));
-        match read {
+        match read(text, last) {
             Some((index, moment)) => {
                 last = index;
                 results.append_value(moment.to_string());
@@ -117,6 +116,18 @@ fn iso(values: &ArrayRef) -> Result<ArrayRef> {
         }
     }
     Ok(Arc::new(results.finish()))
+}
+
+/// The moment that a text says by one of the patterns, which of them it is; the likeliest is tried first.
+fn read(text: &str, likely: usize) -> Option<(usize, NaiveDateTime)> {
+    let mut indexes = std::iter::once(likely).chain(0..PATTERNS.len());
+    indexes.find_map(|index| Some((index, to_timestamp::read(text, PATTERNS.get(index)?)?)))
+}
+
+/// What the function makes of one text.
+pub(crate) fn iso_text(text: &str) -> String {
+    let moment = if is_iso(text) { None } else { read(text, 0) };
+    moment.map_or_else(|| text.to_owned(), |(_, moment)| moment.to_string())
 }
 
 /// Whether the cast reads it: a date first, and then no time or one with seconds.

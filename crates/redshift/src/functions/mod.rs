@@ -3,18 +3,32 @@
 //!
 //! All of them return NULL where an argument is NULL.
 
+mod add_months;
 mod arguments;
 mod avg;
 mod convert_timezone;
 mod date_part;
+mod date_trunc;
 mod dateadd;
 mod datediff;
 mod iso_datetime;
+mod last_day;
+mod months_between;
+mod next_day;
 mod number_pattern;
 mod pattern;
+mod percentile_disc;
+mod regexp_substr;
 mod round_to_integer;
+mod scale_interval;
+mod search_pattern;
+mod second;
+mod sha1;
+mod simple;
+mod strtol;
 mod text;
 mod to_char;
+mod to_number;
 mod to_timestamp;
 mod trunc;
 
@@ -26,8 +40,11 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
 pub(crate) use date_part::DatePart;
-pub(crate) use iso_datetime::ISO_DATETIME;
+pub(crate) use iso_datetime::{ISO_DATETIME, iso_text};
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
+pub(crate) use scale_interval::ScaleInterval;
+pub(crate) use search_pattern::{LIKE_PATTERN, SIMILAR_PATTERN};
+pub(crate) use second::{MICROSECOND, SECOND};
 pub(crate) use text::TEXT;
 
 /// Makes the functions known to the state. Those of DataFusion's of the same name are hidden, so nothing may build a state
@@ -43,11 +60,32 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     if let Some(numeric) = state.aggregate_functions().get("avg").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(avg::Avg::new(numeric))))?;
     }
+    if let Some(inner) = state.scalar_functions().get("date_trunc").cloned() {
+        add(state, date_trunc::DateTrunc::new(inner))?;
+    }
     add(state, convert_timezone::ConvertTimezone::default())?;
     add(state, dateadd::DateAdd::default())?;
     add(state, datediff::DateDiff::default())?;
     add(state, iso_datetime::IsoDatetime::default())?;
     add(state, round_to_integer::RoundToInteger::default())?;
+    for function in [
+        add_months::add_months(),
+        last_day::last_day(),
+        months_between::months_between(),
+        second::microsecond(),
+        second::second(),
+        next_day::next_day(),
+        regexp_substr::regexp_substr(),
+        sha1::sha1(),
+        strtol::strtol(),
+    ] {
+        add(state, function)?;
+    }
+    add(state, search_pattern::SearchPattern::like())?;
+    add(state, search_pattern::SearchPattern::similar_to())?;
+    add(state, to_number::ToNumber::default())?;
+    let percentile = AggregateUDF::new_from_impl(percentile_disc::PercentileDisc::default());
+    state.register_udaf(Arc::new(percentile))?;
     add(state, text::Text::default())?;
     add(state, to_char::ToChar::default())?;
     add(state, to_timestamp::ToTimestamp::date())?;

@@ -69,12 +69,17 @@ impl NumberPattern {
         Ok(read)
     }
 
+    /// How many digits there are before and after the point.
+    pub(super) fn places(&self) -> (usize, usize) {
+        let count = |slots: &[Slot]| slots.iter().filter(|slot| **slot != Slot::Group).count();
+        (count(&self.whole), count(&self.fraction))
+    }
+
     /// The number by the pattern; `#` for digits that do not fit.
     pub(super) fn write(&self, number: f64) -> String {
-        let decimals = self.fraction.iter().filter(|slot| **slot != Slot::Group).count();
+        let (places, decimals) = self.places();
         let text = format!("{:.decimals$}", number.abs());
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-        let places = self.whole.iter().filter(|slot| **slot != Slot::Group).count();
         let fits = number.is_finite() && (whole.len() <= places || whole == "0");
         let is_negative = number < 0.0 && text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
 

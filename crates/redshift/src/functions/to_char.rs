@@ -11,7 +11,7 @@ use datafusion::common::{exec_datafusion_err, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Texts, answer, as_timestamp, rows, timestamps};
+use super::arguments::{Texts, answer, as_timestamp, moment, rows, timestamps};
 use super::number_pattern::NumberPattern;
 use super::pattern::{Field, Pattern, Token};
 
@@ -64,7 +64,7 @@ impl ScalarUDFImpl for ToChar {
             for row in 0..rows {
                 match patterns.read(row, &mut cache, |pattern| Ok(Pattern::read(pattern)))? {
                     Some(pattern) if moments.is_valid(row) => {
-                        let moment = DateTime::from_timestamp_nanos(moments.value(row));
+                        let moment = moment(moments.value(row))?;
                         match zone {
                             Some(zone) => write(&mut texts, pattern, &moment.with_timezone(&zone), &zone.to_string()),
                             None => write(&mut texts, pattern, &moment, ""),

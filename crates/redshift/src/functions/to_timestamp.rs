@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
-use datafusion::arrow::array::{ArrayRef, TimestampNanosecondBuilder};
+use datafusion::arrow::array::{ArrayRef, TimestampMicrosecondBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{exec_datafusion_err, exec_err, plan_err};
@@ -39,7 +39,7 @@ impl ToTimestamp {
 
     /// `TO_TIMESTAMP`.
     pub(crate) fn timestamp() -> Self {
-        Self::returning("to_timestamp", DataType::Timestamp(TimeUnit::Nanosecond, None))
+        Self::returning("to_timestamp", DataType::Timestamp(TimeUnit::Microsecond, None))
     }
 
     fn returning(name: &'static str, result: DataType) -> Self {
@@ -71,13 +71,13 @@ impl ScalarUDFImpl for ToTimestamp {
         let [text, pattern] = args.args.as_slice() else { return exec_err!("{} has two arguments", self.name) };
         let rows = rows(&args.args, args.number_rows);
         let (texts, patterns) = (Texts::of(text)?, Texts::of(pattern)?);
-        let mut results = TimestampNanosecondBuilder::with_capacity(rows);
+        let mut results = TimestampMicrosecondBuilder::with_capacity(rows);
         let mut cache = None;
         for row in 0..rows {
             let pattern = patterns.read(row, &mut cache, |pattern| Ok((pattern.to_owned(), Pattern::read(pattern))))?;
             results.append_option(match (pattern, texts.at(row)) {
                 (Some((source, pattern)), Some(text)) => {
-                    let moment = read(text, pattern).and_then(|moment| moment.and_utc().timestamp_nanos_opt());
+                    let moment = read(text, pattern).map(|moment| moment.and_utc().timestamp_micros());
                     Some(moment.ok_or_else(|| {
                         exec_datafusion_err!("{}: there is no time '{text}' by the pattern '{source}'", self.name)
                     })?)

@@ -4,14 +4,15 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, TimezoneInfo, Value,
-    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, TimezoneInfo, Value,
 };
 
+use super::aggregates;
 use super::casts;
-use super::dates::respell_part;
+use super::dates::{date_part, respell_part};
 use super::names::normalized;
+use super::regexps;
 use super::text::make_text;
 
 /// A call of a function by its name.
@@ -42,7 +43,7 @@ fn function_name(function: &Function) -> Option<String> {
 }
 
 /// The arguments of a call if they are all expressions without a name.
-fn expressions<'a>(function: &'a mut Function) -> Option<Vec<&'a mut Expr>> {
+pub(super) fn expressions<'a>(function: &'a mut Function) -> Option<Vec<&'a mut Expr>> {
     let FunctionArguments::List(list) = &mut function.args else { return None };
     let expression = |arg: &'a mut FunctionArg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
@@ -51,11 +52,11 @@ fn expressions<'a>(function: &'a mut Function) -> Option<Vec<&'a mut Expr>> {
     list.args.iter_mut().map(expression).collect()
 }
 
-fn take(expr: &mut Expr) -> Expr {
+pub(super) fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::value(Value::Null))
 }
 
-fn rename(function: &mut Function, name: &str) {
+pub(super) fn rename(function: &mut Function, name: &str) {
     function.name = ObjectName::from(Ident::new(name));
 }
 
@@ -72,8 +73,13 @@ pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
         }
         Expr::Function(function) => {
             let Some(name) = function_name(function) else { return Ok(()) };
-            if name == "listagg" {
-                return respell_listagg(function);
+            if name == "current_timestamp" {
+                *expr = now();
+                return Ok(());
+            }
+            if let Some(other) = aggregates::respell(&name, function)? {
+                *expr = other;
+                return Ok(());
             }
             if let Some(other) = respell_call(&name, function)? {
                 *expr = other;
@@ -97,6 +103,12 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
             [part, ..],
         ) => {
             respell_part(name, part)?;
+            if matches!(name, "date_part" | "datepart" | "pgdate_part")
+                && let [part, date] = args.as_mut_slice()
+                && let Some(other) = date_part(part, date)
+            {
+                return Ok(Some(other));
+            }
             let name = match name {
                 "datepart" | "pgdate_part" => "date_part",
                 "date_add" => "dateadd",
@@ -142,14 +154,18 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
             make_text(text);
             rename(function, "repeat");
         }
-        // Every match is replaced, not just the first.
-        ("regexp_replace", [_, _, _]) => {
-            if let FunctionArguments::List(list) = &mut function.args {
-                let all = Expr::value(Value::SingleQuotedString("g".to_owned()));
-                list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(all)));
-            }
+        ("regexp_replace", [_, _, ..]) => return regexps::replace(args.into_iter().map(take).collect()),
+        ("regexp_instr", [_, _, _, _, _, ..]) => regexps::without_option(function)?,
+        ("func_sha1" | "sha", [_]) => rename(function, "sha1"),
+        ("sha2", [text, bits]) => return sha2(take(text), bits).map(Some),
+        ("timeofday", []) => {
+            let pattern = Expr::value(Value::SingleQuotedString("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\"".to_owned()));
+            return Ok(Some(call("to_char", [now(), pattern])));
         }
-        ("regexp_substr", [text, pattern]) => return Ok(Some(regexp_substr(&take(text), &take(pattern)))),
+        ("date_cmp", [left, right]) => return compare(left, right, &DataType::Date).map(Some),
+        ("timestamp_cmp" | "date_cmp_timestamp" | "timestamp_cmp_date", [left, right]) => {
+            return compare(left, right, &DataType::Timestamp(None, TimezoneInfo::None)).map(Some);
+        }
         ("concat", [_, ..]) => args.into_iter().for_each(make_text),
         (
             "lpad" | "rpad" | "left" | "right" | "substring" | "substr" | "length" | "upper" | "lower" | "initcap"
@@ -161,7 +177,7 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
     Ok(None)
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -197,57 +213,32 @@ fn decode(subject: &Expr, searched: &Expr, rest: &mut [&mut Expr]) -> Expr {
     }
 }
 
-/// The first match of a pattern; without one the empty text. NULL where an argument is.
-fn regexp_substr(text: &Expr, pattern: &Expr) -> Expr {
-    let string = |text: &str| Expr::value(Value::SingleQuotedString(text.to_owned()));
-    // In parentheses: DataFusion returns the groups of a pattern, if it has some.
-    let whole = call("concat", [string("("), pattern.clone(), string(")")]);
-    let first = call(
-        "array_element",
-        [call("regexp_match", [text.clone(), whole]), Expr::value(Value::Number("1".into(), false))],
-    );
-    let known = |expr: &Expr| Box::new(Expr::IsNotNull(Box::new(Expr::Nested(Box::new(expr.clone())))));
-    let condition = Expr::BinaryOp { left: known(text), op: BinaryOperator::And, right: known(pattern) };
-    Expr::Case {
+/// `SHA2(text, 256)` as hexadecimal digits; 0 is 256.
+fn sha2(text: Expr, bits: &Expr) -> Result<Expr> {
+    let function = match bits.to_string().as_str() {
+        "0" | "256" => "sha256",
+        "224" => "sha224",
+        "384" => "sha384",
+        "512" => "sha512",
+        other => return plan_err!("SHA2 makes 224, 256, 384 or 512 bits, and not {other}"),
+    };
+    Ok(call("encode", [call(function, [text]), Expr::value(Value::SingleQuotedString("hex".to_owned()))]))
+}
+
+/// -1, 0 or 1, as the first of two values of a type is less, equal or greater.
+fn compare(left: &mut Expr, right: &mut Expr, data_type: &DataType) -> Result<Expr> {
+    let [mut left, mut right] = [left, right].map(|side| cast(take(side), data_type.clone()));
+    casts::respell(&mut left)?;
+    casts::respell(&mut right)?;
+    let when = |op, result: &str| CaseWhen {
+        condition: Expr::BinaryOp { left: Box::new(left.clone()), op, right: Box::new(right.clone()) },
+        result: Expr::value(Value::Number(result.to_owned(), false)),
+    };
+    Ok(Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: vec![CaseWhen { condition, result: call("coalesce", [first, string("")]) }],
+        conditions: vec![when(BinaryOperator::Lt, "-1"), when(BinaryOperator::Eq, "0"), when(BinaryOperator::Gt, "1")],
         else_result: None,
-    }
-}
-
-/// `LISTAGG([DISTINCT] x [, ','])`, with WITHIN GROUP (ORDER BY ..) and OVER (..), is STRING_AGG. NULLs are left out; without
-/// a value it is NULL.
-fn respell_listagg(function: &mut Function) -> Result<()> {
-    let FunctionArguments::List(list) = &mut function.args else { return Ok(()) };
-    match list.args.as_mut_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(text)), ..] => make_text(text),
-        _ => return plan_err!("LISTAGG needs an expression: LISTAGG(expression, ', ')"),
-    }
-    if list.args.len() == 1 {
-        let empty = Expr::value(Value::SingleQuotedString(String::new()));
-        list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(empty)));
-    }
-    let order = std::mem::take(&mut function.within_group);
-    match &mut function.over {
-        _ if order.is_empty() => {}
-        None => list.clauses.push(FunctionArgumentClause::OrderBy(order)),
-        Some(WindowType::WindowSpec(WindowSpec { order_by, window_frame, .. })) => {
-            if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
-                return datafusion::common::not_impl_err!("LISTAGG with DISTINCT, WITHIN GROUP and OVER together");
-            }
-            *order_by = order;
-            *window_frame = Some(WindowFrame {
-                units: WindowFrameUnits::Rows,
-                start_bound: WindowFrameBound::Preceding(None),
-                end_bound: Some(WindowFrameBound::Following(None)),
-            });
-        }
-        Some(WindowType::NamedWindow(_)) => {
-            return datafusion::common::not_impl_err!("LISTAGG with WITHIN GROUP over a named window");
-        }
-    }
-    rename(function, "string_agg");
-    Ok(())
+    })
 }

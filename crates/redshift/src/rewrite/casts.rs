@@ -23,12 +23,18 @@ pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
     } else if matches!(data_type, DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_)) {
         keep_digits(value);
     } else if let Some(length) = text_length(data_type) {
+        // The blanks that fill a CHAR up mean nothing.
+        let is_padded = matches!(data_type, DataType::Char(_) | DataType::Character(_));
         make_text(value);
         if let Some(length) = length {
             // The length goes to LEFT, so that a statement that is rewritten again is not cut again.
             *data_type = DataType::Varchar(None);
             let cast = std::mem::replace(expr, Expr::value(Value::Null));
             *expr = call("left", [cast, Expr::value(Value::Number(length.to_string(), false))]);
+            if is_padded {
+                make_text(expr);
+                *expr = call("rtrim", [std::mem::replace(expr, Expr::value(Value::Null))]);
+            }
         }
     }
     Ok(())

@@ -3,13 +3,19 @@
 //! First come the spellings, in one walk over the statement; then the lateral aliases, for which the columns of tables
 //! must be known. Both leave the names of the columns that a query returns as they would be without them.
 
+mod aggregates;
 mod aliases;
 mod calls;
 mod casts;
 mod dates;
 mod names;
+mod patterns;
 mod quotes;
+mod regexps;
+mod session;
 mod sets;
+mod show;
+mod subqueries;
 mod text;
 mod types;
 
@@ -20,6 +26,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, Value, VisitMut, VisitorMut};
 
+pub(crate) use aliases::computed_columns;
 pub(crate) use calls::call;
 pub(crate) use quotes::{hint_at_quotes, quoted_names};
 pub(crate) use types::TypeNames;
@@ -36,9 +43,20 @@ pub async fn rewrite(state: &SessionState, statement: &mut Statement) -> Result<
     Ok(())
 }
 
+/// Turns what DataFusion does not know into what it knows, in an expression that stands alone.
+pub(crate) fn rewrite_expression(state: &SessionState, expr: &mut Expr) -> Result<()> {
+    match expr.visit(&mut Spellings::of(state)) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
 async fn respell(state: &SessionState, statement: &mut Statement) -> Result<()> {
     match statement {
-        Statement::Statement(statement) => rewrite_node(state, statement.as_mut()).await,
+        Statement::Statement(statement) => {
+            show::respell(state, statement)?;
+            rewrite_node(state, statement.as_mut()).await
+        }
         Statement::Explain(explain) => Box::pin(respell(state, &mut explain.statement)).await,
         Statement::CopyTo(copy) => match &mut copy.source {
             CopyToSource::Query(query) => rewrite_node(state, query.as_mut()).await,
@@ -49,7 +67,7 @@ async fn respell(state: &SessionState, statement: &mut Statement) -> Result<()> 
 }
 
 async fn rewrite_node<N: VisitMut>(state: &SessionState, node: &mut N) -> Result<()> {
-    if let ControlFlow::Break(error) = node.visit(&mut Spellings::default()) {
+    if let ControlFlow::Break(error) = node.visit(&mut Spellings::of(state)) {
         return Err(error);
     }
     aliases::inline_aliases(state, node).await
@@ -60,6 +78,13 @@ async fn rewrite_node<N: VisitMut>(state: &SessionState, node: &mut N) -> Result
 struct Spellings {
     /// The names of the columns of the SELECTs around this point, as they were.
     names: Vec<names::Names>,
+    session: session::SessionNames,
+}
+
+impl Spellings {
+    fn of(state: &SessionState) -> Self {
+        Self { names: vec![], session: session::SessionNames::of(state) }
+    }
 }
 
 impl VisitorMut for Spellings {
@@ -83,6 +108,9 @@ impl VisitorMut for Spellings {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        if let Err(error) = subqueries::respell(select) {
+            return ControlFlow::Break(error);
+        }
         if let Some(names) = self.names.pop() {
             names.keep(select);
         }
@@ -101,10 +129,12 @@ impl VisitorMut for Spellings {
             }
             Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::BinaryOp { .. } => {
                 text::respell(expr);
+                patterns::respell(expr);
                 Ok(())
             }
             Expr::Extract { .. } => dates::respell_extract(expr),
             Expr::Function(_) | Expr::Identifier(_) | Expr::Trim { .. } | Expr::Substring { .. } => {
+                self.session.respell(expr);
                 calls::respell(expr)
             }
             _ => Ok(()),
@@ -150,7 +180,16 @@ mod tests {
         check("SELECT DATE_PART(mon, d) AS x", "SELECT DATE_PART('month', d) AS x");
         check("SELECT EXTRACT(hrs FROM d) AS x", "SELECT EXTRACT(hour FROM d) AS x");
         check("SELECT CHARINDEX('a', 'ba') AS x", "SELECT strpos('ba', 'a') AS x");
-        check("SELECT REGEXP_REPLACE(a, 'b', 'c') AS x", "SELECT REGEXP_REPLACE(a, 'b', 'c', 'g') AS x");
+        check("SELECT REGEXP_REPLACE(a, 'b', 'c') AS x", "SELECT regexp_replace(a, 'b', 'c', 'g') AS x");
+        check("SELECT a SIMILAR TO 'b%' AS x", "SELECT (redshift_text(a) ~ redshift_similar_pattern('b%', '\\')) AS x");
+        check(
+            "SELECT REGEXP_REPLACE(a, 'b', 'c', 3) AS x",
+            "SELECT concat(redshift_text(left(redshift_text(a), 2)), redshift_text(regexp_replace(substr(redshift_text(a), 3), 'b', 'c', 'g'))) AS x",
+        );
+        check(
+            "SELECT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AS x FROM t",
+            "SELECT (SELECT COUNT(*) > 0 FROM u WHERE u.a = t.a) AS x FROM t",
+        );
         check("SELECT a::INT AS x", "SELECT redshift_round_to_integer(a)::INT AS x");
         check("SELECT a::VARCHAR(3) AS x", "SELECT left(redshift_text(a)::VARCHAR, 3) AS x");
         check("SELECT CONVERT(DATE, a) AS x", "SELECT CAST(redshift_iso_datetime(a) AS DATE) AS x");

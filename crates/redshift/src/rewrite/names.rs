@@ -1,8 +1,11 @@
 //! The names of the columns of a SELECT, kept while their expressions are rewritten.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TypedString, Value, VisitMut, VisitorMut,
+};
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 /// What the items without an alias of a SELECT list said before they were rewritten; `None` for other items.
@@ -43,32 +46,68 @@ impl Names {
             let alias = Ident::with_quote('"', name);
             select.projection[index] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
-        number_equal_names(&mut select.projection);
+        number_equal_names(&mut select.projection, HashSet::new());
     }
 }
 
-/// Redshift gives two columns one name, which DataFusion cannot: the second of a name gets a number, as `a_1`.
-fn number_equal_names(projection: &mut [SelectItem]) {
-    let mut taken: HashSet<String> = HashSet::new();
+/// Redshift gives two columns one name, which DataFusion cannot: the second of a name gets a number, as `a_1`, and what
+/// DataFusion would give the same name gets its text. `taken` are names that other columns have.
+pub(crate) fn number_equal_names(projection: &mut [SelectItem], mut taken: HashSet<String>) {
     for item in projection {
-        let (expr, name) = match item {
+        let (expr, key, name) = match item {
             SelectItem::UnnamedExpr(expr) => {
-                let name = match expr {
-                    Expr::Identifier(ident) => normalized(ident),
-                    _ => expr.to_string(),
-                };
-                (expr, name)
+                let key = datafusion_name(expr);
+                let column = cast_column(expr).filter(|_| is_column(expr));
+                let name = column.unwrap_or_else(|| expr.to_string());
+                (expr, key, name)
             }
-            SelectItem::ExprWithAlias { expr, alias } => (expr, normalized(alias)),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, normalized(alias), normalized(alias)),
             _ => continue,
         };
-        if taken.insert(name.clone()) {
+        if taken.insert(key) {
             continue;
         }
-        let short = cast_column(expr).filter(|_| name == expr.to_string()).unwrap_or(name);
-        let numbered = (1..).map(|number| format!("{short}_{number}")).find(|numbered| taken.insert(numbered.clone()));
-        let alias = Ident::with_quote('"', numbered.unwrap_or(short));
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        // What only looks like another to DataFusion needs no number.
+        let names = std::iter::once(name.clone()).filter(|_| !is_column(expr)).chain(numbered);
+        let alias = names.into_iter().find(|name| taken.insert(name.clone())).unwrap_or(name);
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) };
+    }
+}
+
+fn is_column(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+}
+
+/// What two expressions have in common that DataFusion gives the same name: it says nothing of casts and parentheses, and writes
+/// functions in lower case.
+fn datafusion_name(expr: &Expr) -> String {
+    struct Plain;
+
+    impl VisitorMut for Plain {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let plain = match expr {
+                Expr::Cast { expr: inner, .. } | Expr::Nested(inner) => {
+                    std::mem::replace(inner.as_mut(), Expr::value(Value::Null))
+                }
+                Expr::TypedString(TypedString { value, .. }) => Expr::Value(value.clone()),
+                _ => return ControlFlow::Continue(()),
+            };
+            *expr = plain;
+            ControlFlow::Continue(())
+        }
+    }
+
+    match expr {
+        Expr::Identifier(ident) => normalized(ident),
+        Expr::CompoundIdentifier(_) => expr.to_string(),
+        _ => {
+            let mut plain = expr.clone();
+            let _ = plain.visit(&mut Plain);
+            plain.to_string().to_lowercase()
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the names of Redshift's types mean.
 
-use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 
 /// The types whose names DataFusion does not know, or knows otherwise:
 ///
@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo};
 /// - `DECIMAL` and `NUMERIC` are `DECIMAL(18, 0)`.
 /// - `CHAR(n)`, `CHARACTER`, `BPCHAR`, `NCHAR`, `NVARCHAR`, `CHARACTER VARYING` are text of any length. Nothing is padded
 ///   with blanks; casts cut (see `casts.rs`).
+/// - `TIMESTAMP` counts microseconds: nanoseconds, as in DataFusion, end in 2262, and far dates are used for "never".
+/// - `TIMESTAMPTZ` is one in UTC.
 /// - `DATETIME` is a timestamp without time zone.
 #[derive(Debug)]
 pub(crate) struct TypeNames {
@@ -33,7 +35,10 @@ impl TypePlanner for TypeNames {
                 "bpchar" | "nchar" => self.text.clone(),
                 _ => return Ok(None),
             },
-            SqlType::Datetime(None) => DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Nanosecond, None),
+            SqlType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
+            }
+            SqlType::Timestamp(..) | SqlType::Datetime(None) => DataType::Timestamp(TimeUnit::Microsecond, None),
             _ => return Ok(None),
         };
         Ok(Some(Field::new("", data_type, true).into()))

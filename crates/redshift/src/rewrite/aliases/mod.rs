@@ -4,13 +4,18 @@
 //! earlier item of the SELECT list defines stands for that item's expression, in later items and in WHERE, unless the
 //! FROM clause has a column of that name. In GROUP BY, HAVING, QUALIFY and ORDER BY DataFusion knows the aliases itself.
 //! Subqueries are scopes of their own: within them the aliases of the query around are not known. The expression is written
-//! down twice, as in Redshift: `RANDOM() AS r, r AS s` are two numbers.
+//! down twice, as in Redshift: `RANDOM() AS r, r AS s` are two numbers. A chain of aliases that would grow without measure is
+//! computed in FROM instead, column by column; where there are aggregates, which come after FROM, it is refused.
 //!
-//! The columns of a FROM clause are asked for only when a name equals an alias. The walk cannot wait for the answer: it
+//! The columns of a FROM clause are asked for only when a name equals an alias, or stands beside a `*`, whose columns must have
+//! other names. The walk cannot wait for the answer: it
 //! stops at the question and starts anew with the answer, and what it has inlined by then it finds inlined.
 
+mod compute;
 mod scope;
 mod substitute;
+
+pub(crate) use compute::computed_columns;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -18,9 +23,11 @@ use std::ops::ControlFlow;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser;
-use datafusion::sql::sqlparser::ast::{Query, Select, SelectItem, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, VisitMut, VisitorMut,
+};
 
-use super::names::{Names, is_given, normalized, order_by_name};
+use super::names::{Names, is_given, normalized, number_equal_names, order_by_name};
 use scope::Scopes;
 use substitute::Substitution;
 
@@ -41,11 +48,45 @@ pub(crate) async fn inline_aliases<N: VisitMut>(state: &SessionState, node: &mut
 }
 
 /// The names that a FROM clause brings.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Columns {
     columns: HashSet<String>,
     /// Tables, and their schemas and catalogs.
     qualifiers: HashSet<String>,
+    /// The columns with their tables.
+    of_tables: Vec<(Option<String>, String)>,
+}
+
+impl Columns {
+    /// What the columns of the `*` and `t.*` in a SELECT list may be called.
+    fn of_wildcards(&self, select: &Select) -> HashSet<String> {
+        let mut names = HashSet::new();
+        for item in &select.projection {
+            let of = match item {
+                SelectItem::Wildcard(_) => None,
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), _) => {
+                    table.0.last().and_then(|part| part.as_ident()).map(normalized)
+                }
+                _ => continue,
+            };
+            for (table, column) in &self.of_tables {
+                if of.is_none() || of == *table {
+                    names.insert(column.clone());
+                    names.extend(table.as_ref().map(|table| format!("{table}.{column}")));
+                }
+            }
+        }
+        names
+    }
+}
+
+/// Whether there is a `*`, of all columns, and beside it something else.
+fn has_more_than_star(select: &Select) -> bool {
+    let is_star = |item: &SelectItem| match item {
+        SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => options.opt_exclude.is_none(),
+        _ => false,
+    };
+    select.exclude.is_none() && select.projection.len() > 1 && select.projection.iter().any(is_star)
 }
 
 /// The columns that a query returns; none if it cannot be planned by itself, which is so if it refers to a query around it.
@@ -57,6 +98,7 @@ async fn columns_of(state: &SessionState, query: Query) -> Columns {
     let mut names = Columns::default();
     for (qualifier, field) in plan.schema().iter() {
         names.columns.insert(field.name().clone());
+        names.of_tables.push((qualifier.map(|table| table.table().to_owned()), field.name().clone()));
         if let Some(qualifier) = qualifier {
             let parts = [Some(qualifier.table()), qualifier.schema(), qualifier.catalog()];
             names.qualifiers.extend(parts.into_iter().flatten().map(ToOwned::to_owned));
@@ -98,7 +140,8 @@ impl VisitorMut for Inliner<'_> {
         if let Err(error) = substitute(select, &mut search) {
             return ControlFlow::Break(Stop::Error(Box::new(error)));
         }
-        if !search.found() {
+        let has_more_than_star = has_more_than_star(select);
+        if !search.found() && !has_more_than_star {
             return ControlFlow::Continue(());
         }
         let no_columns = Columns::default();
@@ -111,13 +154,35 @@ impl VisitorMut for Inliner<'_> {
                 None => return ControlFlow::Break(Stop::Question(Box::new(question))),
             }
         };
-        let names = Names::of(select);
-        match substitute(select, &mut Substitution::among(columns, self.state)) {
-            Ok(()) => names.keep(select),
-            Err(error) => return ControlFlow::Break(Stop::Error(Box::new(error))),
+        if search.found() {
+            let names = Names::of(select);
+            match inline(select, columns, self.state) {
+                Ok(()) => names.keep(select),
+                Err(error) => return ControlFlow::Break(Stop::Error(Box::new(error))),
+            }
+        }
+        if has_more_than_star {
+            let taken = columns.of_wildcards(select);
+            number_equal_names(&mut select.projection, taken);
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Replaces the aliases, or has them computed in FROM where they would stand for too much.
+fn inline(select: &mut Select, columns: &Columns, state: &SessionState) -> Result<()> {
+    let mut size = Substitution::measure(columns, state);
+    substitute(select, &mut size)?;
+    let Err(too_large) = size.check_size() else {
+        return substitute(select, &mut Substitution::replace(columns, state));
+    };
+    let Some(computed) = compute::in_from(select, columns, state) else { return Err(too_large) };
+    let columns = Columns { columns: columns.columns.union(&computed).cloned().collect(), ..columns.clone() };
+    // Those that are left are of window functions.
+    let mut size = Substitution::measure(&columns, state);
+    substitute(select, &mut size)?;
+    size.check_size()?;
+    substitute(select, &mut Substitution::replace(&columns, state))
 }
 
 /// Replaces the aliases in the SELECT list, each item by those before it, and in WHERE.
@@ -129,10 +194,8 @@ fn substitute(select: &mut Select, substitution: &mut Substitution<'_>) -> Resul
         match item {
             SelectItem::UnnamedExpr(expr) => substitution.apply(expr),
             SelectItem::ExprWithAlias { expr, alias } => {
-                substitution.apply(expr);
-                if is_given(alias) {
-                    substitution.define(normalized(alias), expr);
-                }
+                let alias = is_given(alias).then(|| normalized(alias));
+                substitution.define(alias, expr);
             }
             _ => {}
         }

@@ -13,9 +13,18 @@ use datafusion::sql::sqlparser::ast::{
 use super::Columns;
 use crate::rewrite::names::normalized;
 
+/// How many terms the aliases of a SELECT list may stand for in all if they are replaced. One that uses the one before twice
+/// stands for twice as many terms, so that a chain of them grows without measure.
+const MAX_TERMS: usize = 2048;
+
 /// The aliases that have been defined so far, and what happens where one is met: it is replaced, or only noticed.
 pub(super) struct Substitution<'a> {
-    defined: HashMap<String, Expr>,
+    defined: HashMap<String, Meaning>,
+    /// How many terms the aliases stand for that have been met.
+    terms: usize,
+    /// Where they were first too many.
+    too_many_at: Option<Ident>,
+    replaces: bool,
     /// What has precedence over the aliases; `None` if they are only searched for.
     among: Option<(&'a Columns, &'a SessionState)>,
     met: Vec<String>,
@@ -23,6 +32,12 @@ pub(super) struct Substitution<'a> {
     depth: usize,
     /// The paths into nested values around the point.
     paths: Vec<Path>,
+}
+
+struct Meaning {
+    expr: Expr,
+    /// How many terms it has when all aliases in it are replaced.
+    terms: usize,
 }
 
 struct Path {
@@ -33,14 +48,28 @@ struct Path {
 }
 
 impl<'a> Substitution<'a> {
-    /// Notices aliases and changes nothing.
+    /// Notices names that equal an alias, and changes nothing.
     pub(super) fn search() -> Self {
-        Self { defined: HashMap::new(), among: None, met: vec![], depth: 0, paths: vec![] }
+        Self {
+            defined: HashMap::new(),
+            terms: 0,
+            too_many_at: None,
+            replaces: false,
+            among: None,
+            met: vec![],
+            depth: 0,
+            paths: vec![],
+        }
+    }
+
+    /// Notices the aliases that no column hides, and changes nothing.
+    pub(super) fn measure(columns: &'a Columns, state: &'a SessionState) -> Self {
+        Self { among: Some((columns, state)), ..Self::search() }
     }
 
     /// Replaces the aliases that no column hides.
-    pub(super) fn among(columns: &'a Columns, state: &'a SessionState) -> Self {
-        Self { among: Some((columns, state)), ..Self::search() }
+    pub(super) fn replace(columns: &'a Columns, state: &'a SessionState) -> Self {
+        Self { replaces: true, ..Self::measure(columns, state) }
     }
 
     /// Whether any alias was met.
@@ -48,9 +77,32 @@ impl<'a> Substitution<'a> {
         !self.met.is_empty()
     }
 
-    /// Defines an alias; of two with one name the first counts.
-    pub(super) fn define(&mut self, alias: String, expr: &Expr) {
-        self.defined.entry(alias).or_insert_with(|| expr.clone());
+    /// Fails if the aliases that were met stand for too much.
+    pub(super) fn check_size(&self) -> Result<()> {
+        let Some(ident) = &self.too_many_at else { return Ok(()) };
+        let (line, column) = (ident.span.start.line, ident.span.start.column);
+        plan_err!(
+            "the aliases of this SELECT list stand for more than {MAX_TERMS} terms, counted up to {ident} at line {line}, column \
+             {column}; compute some of them in a subquery of FROM"
+        )
+    }
+
+    /// Visits an expression, and then defines an alias of it; of two with one name the first counts.
+    pub(super) fn define(&mut self, alias: Option<String>, expr: &mut Expr) {
+        let met_before = self.terms;
+        self.apply(expr);
+        let inner = if self.replaces { 0 } else { self.terms - met_before };
+        if let Some(alias) = alias {
+            let meaning = || Meaning { expr: expr.clone(), terms: terms(expr).saturating_add(inner) };
+            self.defined.entry(alias).or_insert_with(meaning);
+        }
+    }
+
+    /// Whether an expression names one of the aliases.
+    pub(super) fn meets(&mut self, expr: &mut Expr) -> bool {
+        let met_before = self.met.len();
+        self.apply(expr);
+        self.met.len() > met_before
     }
 
     pub(super) fn apply(&mut self, expr: &mut Expr) {
@@ -63,7 +115,7 @@ impl<'a> Substitution<'a> {
         self.apply(condition);
         let Some((_, state)) = self.among else { return Ok(()) };
         for alias in &self.met[met_before..] {
-            let Some(expr) = self.defined.get(alias) else { continue };
+            let Some(Meaning { expr, .. }) = self.defined.get(alias) else { continue };
             match computed_after_where(expr, state) {
                 Some(After::Grouping) => {
                     return plan_err!(
@@ -81,17 +133,21 @@ impl<'a> Substitution<'a> {
         Ok(())
     }
 
-    /// The alias that a name means.
+    /// The alias that a name means, if it is to be replaced.
     fn meet(&mut self, ident: &Ident, is_qualifier: bool) -> Option<Expr> {
         let name = normalized(ident);
-        let expr = self.defined.get(&name)?;
+        let Meaning { expr, terms } = self.defined.get(&name)?;
         if let Some((names, _)) = self.among
             && (names.columns.contains(&name) || is_qualifier && names.qualifiers.contains(&name))
         {
             return None;
         }
         self.met.push(name);
-        self.among.map(|_| in_parentheses(expr))
+        self.terms = self.terms.saturating_add(*terms);
+        if self.terms > MAX_TERMS && self.too_many_at.is_none() {
+            self.too_many_at = Some(ident.clone());
+        }
+        self.replaces.then(|| in_parentheses(expr))
     }
 }
 
@@ -149,6 +205,24 @@ impl VisitorMut for Substitution<'_> {
     }
 }
 
+/// How many expressions there are in an expression.
+fn terms(expr: &Expr) -> usize {
+    struct Terms(usize);
+
+    impl Visitor for Terms {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<()> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+    }
+
+    let mut terms = Terms(0);
+    let _ = expr.visit(&mut terms);
+    terms.0
+}
+
 /// The expressions after the dots of a path; those between brackets are none of them.
 fn dots(access_chain: &mut [AccessExpr]) -> impl Iterator<Item = &mut Expr> {
     access_chain.iter_mut().filter_map(|access| match access {
@@ -178,13 +252,13 @@ fn in_parentheses(expr: &Expr) -> Expr {
     }
 }
 
-enum After {
+pub(super) enum After {
     Grouping,
     Windows,
 }
 
 /// What an expression must wait for.
-fn computed_after_where(expr: &Expr, state: &SessionState) -> Option<After> {
+pub(super) fn computed_after_where(expr: &Expr, state: &SessionState) -> Option<After> {
     struct Calls<'a>(&'a SessionState, usize);
 
     impl Visitor for Calls<'_> {

@@ -60,9 +60,12 @@ impl Scope {
             | TableFactor::TableFunction { alias, .. }
             | TableFactor::Function { alias, .. }
             | TableFactor::UNNEST { alias, .. }
-            | TableFactor::NestedJoin { alias, .. }
-            | TableFactor::Pivot { alias, .. }
-            | TableFactor::Unpivot { alias, .. } => self.add_named(alias.as_ref(), None),
+            | TableFactor::NestedJoin { alias, .. } => self.add_named(alias.as_ref(), None),
+            // What they are of is named within them.
+            TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
+                self.add(table);
+                self.add_named(alias.as_ref(), None);
+            }
             _ => {}
         }
     }
