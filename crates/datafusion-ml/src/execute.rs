@@ -12,8 +12,10 @@ mod identities;
 mod insert;
 mod joined;
 mod modify;
+mod parameters;
 mod schema;
 mod training_spec;
+mod transactions;
 mod unload;
 mod vacuum;
 
@@ -108,6 +110,12 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
         qualify(session, &mut statement);
     }
     if let Some(answer) = relations(session, &statement).await? {
+        return Ok(answer);
+    }
+    let without_effect = transactions::execute(session, &statement)?;
+    if let Some(answer) =
+        without_effect.map_or_else(|| parameters::execute(session, &statement), |done| Ok(Some(done)))?
+    {
         return Ok(answer);
     }
     resolve(session, &mut statement, None).await?;

@@ -1,6 +1,8 @@
 //! What a person can act on, in the place of DataFusion's words: where in the statement a name stands that is not known, and
 //! which known name is nearest to it.
 
+mod wording;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -8,19 +10,22 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
-use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
+pub(crate) use self::wording::unknown_type;
 use crate::session::MlSession;
 use crate::sql::invalid_at;
 
-/// Where the names of a statement stand first.
+/// Where the names and literals of a statement stand first.
 #[derive(Debug, Default)]
 pub(crate) struct Places(BTreeMap<String, Span>);
 
 impl Places {
-    /// The places of the names of tables, columns and functions.
+    /// The places of the names of tables, columns, functions and types, and of literals.
     pub(crate) fn of(statement: &DFStatement) -> Self {
         let mut places = Self::default();
         places.collect(statement);
@@ -72,8 +77,19 @@ impl Visitor for Places {
             Expr::Identifier(ident) => self.ident(ident),
             Expr::CompoundIdentifier(parts) => parts.iter().for_each(|part| self.ident(part)),
             Expr::Function(function) => self.name(&function.name),
+            Expr::Cast { data_type: DataType::Custom(name, _), .. } => self.name(name),
             _ => {}
         }
+        ControlFlow::Continue(())
+    }
+
+    /// A literal is known by its text, quotes and all.
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+        let text = match &value.value {
+            Value::SingleQuotedString(text) => format!("'{text}'"),
+            other => other.to_string(),
+        };
+        self.0.entry(text.to_lowercase()).or_insert(value.span);
         ControlFlow::Continue(())
     }
 }
@@ -84,6 +100,9 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
         DataFusionError::Context(hint, _) if hint.contains("in double quotes") => Some(hint.clone()),
         _ => None,
     };
+    if let Some(reworded) = wording::reworded(error.find_root(), places) {
+        return reworded;
+    }
     match error.find_root() {
         DataFusionError::SchemaError(unknown, _) => match unknown.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {

@@ -365,9 +365,9 @@ impl MlSession {
 
     /// An expression that refers to no columns, in the session's dialect.
     pub(crate) fn expression(&self, text: &str) -> Result<Expr> {
-        let mut state = self.context().state();
+        let state = self.context().state();
         if state.config_options().sql_parser.dialect == Dialect::Redshift {
-            state = planning_state(state)?;
+            return datafusion_ml_redshift::expression(&planning_state(state)?, text);
         }
         state.create_logical_expr(text, &DFSchema::empty())
     }

@@ -6,6 +6,7 @@ mod copy;
 mod create_external_model;
 mod create_model;
 mod create_table;
+mod keywords;
 mod settings;
 mod unload;
 
@@ -21,8 +22,9 @@ use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
-use datafusion_ml_redshift::{keep_null_markers, parenthesize_unpivot};
+use datafusion_ml_redshift::{drop_approximate, keep_null_markers, parenthesize_unpivot};
 
+use self::keywords::{near_keyword, with_near_keyword};
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
 pub(crate) use create_table::like_name;
@@ -45,7 +47,7 @@ impl<'a> MlParser<'a> {
         let mut tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
         if dialect.is::<RedshiftSqlDialect>() {
             keep_null_markers(&mut tokens, sql);
-            tokens = parenthesize_unpivot(tokens);
+            tokens = drop_approximate(parenthesize_unpivot(tokens));
         }
         let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);
         Ok(Self { inner: builder.build()?, dialect, failed: false })
@@ -82,7 +84,10 @@ impl<'a> MlParser<'a> {
         match statement {
             Statement::DataFusion(_) => {
                 let next = self.inner.parser.peek_token_ref();
-                let message = format!("Expected: end of statement, found: {next}{}", next.span.start);
+                // A word before the place may have been taken for an alias.
+                let before = self.inner.parser.get_current_token().to_string();
+                let near = [next.to_string(), before].iter().find_map(|word| near_keyword(word)).unwrap_or_default();
+                let message = format!("Expected: end of statement, found: {next}{}{near}", next.span.start);
                 ParserError::ParserError(message).into()
             }
             _ => self.expected("the end of the statement"),
@@ -134,7 +139,7 @@ impl<'a> MlParser<'a> {
         if let Some(statement) = self.explain_create_model()? {
             return Ok(Statement::ExplainCreateModel(statement));
         }
-        Ok(Statement::DataFusion(Box::new(self.inner.parse_statement()?)))
+        Ok(Statement::DataFusion(Box::new(self.inner.parse_statement().map_err(with_near_keyword)?)))
     }
 
     /// EXPLAIN CREATE MODEL; `None`, and nothing consumed, if the next statement is another.

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use datafusion::config::Dialect;
-use datafusion::error::Result;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
-    CharacterLength, ColumnDef, ColumnOption, DataType as SqlType, ExactNumberInfo, Expr, IdentityProperty,
-    IdentityPropertyFormatKind, IdentityPropertyKind, ObjectName, TimezoneInfo,
+    CharacterLength, ColumnDef, ColumnOption, DataType as SqlType, Expr, Ident, IdentityProperty,
+    IdentityPropertyFormatKind, IdentityPropertyKind, ObjectName,
 };
+use datafusion::sql::sqlparser::tokenizer::Span;
 
 use crate::catalog::{ColumnEntry, Identity};
 use crate::error::invalid;
+use crate::hints::unknown_type;
 use crate::relations::folded;
 use crate::session::MlSession;
 use crate::sql::{MlParser, Statement};
@@ -81,7 +82,24 @@ async fn planned_types(session: &MlSession, columns: &[ColumnDef]) -> Result<Vec
     let text = format!("SELECT {}", casts.collect::<Vec<_>>().join(", "));
     let statement = MlParser::parse_sql(&text, session.dialect()?.as_ref())?.pop_front();
     let plan: LogicalPlan = match statement {
-        Some(Statement::DataFusion(statement)) => session.plan(*statement).await?,
+        Some(Statement::DataFusion(statement)) => {
+            let planned = MlSession::plan_in(session.context().state(), *statement).await;
+            planned.map_err(|error| {
+                let place = |word: &str| {
+                    let is_of =
+                        |column: &&ColumnDef| custom_ident(&column.data_type).is_some_and(|ident| ident.value == word);
+                    columns
+                        .iter()
+                        .find(is_of)
+                        .and_then(|column| custom_ident(&column.data_type))
+                        .map_or(Span::empty(), |ident| ident.span)
+                };
+                match error.find_root() {
+                    DataFusionError::NotImplemented(text) => unknown_type(text, place).unwrap_or(error),
+                    _ => error,
+                }
+            })?
+        }
         _ => return Err(invalid("a type of a column cannot be read")),
     };
     Ok(plan.schema().fields().iter().map(|field| field.data_type().clone()).collect())
@@ -89,10 +107,8 @@ async fn planned_types(session: &MlSession, columns: &[ColumnDef]) -> Result<Vec
 
 fn of_definition(session: &MlSession, column: &ColumnDef, planned: DataType) -> Result<(Field, ColumnEntry)> {
     let name = folded(&column.name);
-    let is_redshift = session.context().state_ref().read().config_options().sql_parser.dialect == Dialect::Redshift;
-    let data_type = if is_redshift { redshift_type(&column.data_type) } else { None };
-    let data_type = if is_super(&column.data_type) { Some(DataType::Utf8) } else { data_type };
-    let mut field = Field::new(&name, data_type.unwrap_or(planned), true);
+    let data_type = if is_super(&column.data_type) { DataType::Utf8 } else { planned };
+    let mut field = Field::new(&name, data_type, true);
     if is_super(&column.data_type) {
         let json = ("ARROW:extension:name".to_owned(), "arrow.json".to_owned());
         field = field.with_metadata(HashMap::from([json]));
@@ -123,22 +139,6 @@ fn of_definition(session: &MlSession, column: &ColumnDef, planned: DataType) -> 
     Ok((field, entry))
 }
 
-/// Redshift's meaning where DataFusion's is another.
-fn redshift_type(data_type: &SqlType) -> Option<DataType> {
-    Some(match data_type {
-        SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
-        SqlType::Float(_) | SqlType::Float8 => DataType::Float64,
-        // Nanoseconds, as in DataFusion, would end in 2262, and far dates are used for "never".
-        SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
-            DataType::Timestamp(TimeUnit::Microsecond, None)
-        }
-        SqlType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))
-        }
-        _ => return None,
-    })
-}
-
 /// The longest value in bytes of a type of text; `u64::MAX` where there is no limit.
 fn max_bytes(data_type: &SqlType) -> Option<u64> {
     let of = |length: &Option<CharacterLength>, default| match length {
@@ -163,6 +163,14 @@ fn max_bytes(data_type: &SqlType) -> Option<u64> {
 
 fn is_super(data_type: &SqlType) -> bool {
     matches!(data_type, SqlType::Custom(name, _) if custom(name) == "super")
+}
+
+/// The name of a type that the parser does not know.
+fn custom_ident(data_type: &SqlType) -> Option<&Ident> {
+    match data_type {
+        SqlType::Custom(name, _) => name.0.last().and_then(|part| part.as_ident()),
+        _ => None,
+    }
 }
 
 fn custom(name: &ObjectName) -> String {

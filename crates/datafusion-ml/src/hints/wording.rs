@@ -1,0 +1,139 @@
+//! What DataFusion says of types, in words that help.
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion_ml_core::options::nearest;
+
+use super::Places;
+use crate::sql::invalid_at;
+
+/// Names of types, for those that are misspelt.
+const TYPES: [&str; 20] = [
+    "SMALLINT",
+    "INT",
+    "INTEGER",
+    "BIGINT",
+    "DECIMAL",
+    "NUMERIC",
+    "REAL",
+    "FLOAT",
+    "DOUBLE PRECISION",
+    "BOOLEAN",
+    "BOOL",
+    "CHAR",
+    "VARCHAR",
+    "TEXT",
+    "DATE",
+    "TIME",
+    "TIMESTAMP",
+    "TIMESTAMPTZ",
+    "INTERVAL",
+    "SUPER",
+];
+
+/// The root of an error in our words, if it is one of those that are known here.
+pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFusionError> {
+    match root {
+        DataFusionError::SchemaError(ambiguous, _) => match ambiguous.as_ref() {
+            SchemaError::AmbiguousReference { field } => Some(invalid_at(
+                places.get(&field.name),
+                format!("several tables have a column {}", field.name),
+                format!("say which one is meant: table.{}", field.name),
+            )),
+            _ => None,
+        },
+        DataFusionError::Plan(text)
+        | DataFusionError::Execution(text)
+        | DataFusionError::Internal(text)
+        | DataFusionError::NotImplemented(text) => unfit_literal(text, places)
+            .or_else(|| unfit_arguments(text, places))
+            .or_else(|| unfit_operands(text))
+            .or_else(|| ungrouped(text, places))
+            .or_else(|| unknown_type(text, |name| places.get(name))),
+        _ => None,
+    }
+}
+
+/// Of a literal we say ourselves that it is no value of its type.
+fn unfit_literal(text: &str, places: &Places) -> Option<DataFusionError> {
+    let (literal, rest) = text.split_once(" is not a value of type ")?;
+    let (data_type, remedy) = rest.split_once("; ").unwrap_or((rest, ""));
+    Some(invalid_at(places.get(literal), format!("{literal} is not a value of type {data_type}"), remedy))
+}
+
+/// A function that does not take the types it was given. What our own functions say of it stays.
+fn unfit_arguments(text: &str, places: &Places) -> Option<DataFusionError> {
+    let (said, rest) = text.split_once("No function matches the given name and argument types '")?;
+    let (signature, rest) = rest.split_once('\'')?;
+    let (name, types) = signature.split_once('(')?;
+    let place = places.get(name);
+    if let Some((_, ours)) = said.split_once("user-defined coercion failed with: Error during planning: ") {
+        return Some(invalid_at(place, ours.trim_end().trim_end_matches('.'), ""));
+    }
+    let types = types.trim_end_matches(')');
+    let fact = match types {
+        "" => format!("{name} needs an argument"),
+        types => format!("{name} cannot take ({})", in_sql(types)),
+    };
+    let mut candidates: Vec<&str> =
+        rest.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')).collect();
+    candidates.dedup();
+    let remedy = match candidates.as_slice() {
+        [] | ["UserDefined"] => String::new(),
+        candidates => {
+            format!("it takes {}", candidates.iter().map(|types| in_sql(types)).collect::<Vec<_>>().join(" or "))
+        }
+    };
+    Some(invalid_at(place, fact, remedy))
+}
+
+/// `Int64 + Utf8`.
+fn unfit_operands(text: &str) -> Option<DataFusionError> {
+    let rest = text.strip_prefix("Cannot coerce arithmetic expression ")?;
+    let operation = in_sql(rest.strip_suffix(" to valid types")?);
+    Some(invalid_at(Span::empty(), format!("{operation} cannot be computed"), "cast one of the two, as in x :: FLOAT"))
+}
+
+/// A column beside aggregates.
+fn ungrouped(text: &str, places: &Places) -> Option<DataFusionError> {
+    let (_, rest) = text.split_once("column \"")?;
+    let (column, rest) = rest.split_once('"')?;
+    if !rest.starts_with(" must appear in the GROUP BY clause") {
+        return None;
+    }
+    let name = column.rsplit('.').next().unwrap_or(column);
+    let fact = format!("column {column} stands beside aggregates, and is neither in GROUP BY nor in an aggregate");
+    Some(invalid_at(places.get(name), fact, format!("write GROUP BY {column}, or an aggregate such as MAX({column})")))
+}
+
+/// The error of the name of a type that there is not.
+pub(crate) fn unknown_type(text: &str, place: impl FnOnce(&str) -> Span) -> Option<DataFusionError> {
+    let data_type = text.split_once("Unsupported SQL type ")?.1;
+    let word = data_type.split(['(', ' ']).next().unwrap_or(data_type);
+    let remedy = match nearest(word, TYPES) {
+        Some(near) if !near.eq_ignore_ascii_case(word) => format!("did you mean {near}?"),
+        _ => {
+            "the types are those of Redshift: INT, BIGINT, DECIMAL, FLOAT, BOOLEAN, VARCHAR, DATE, TIMESTAMP and others"
+                .to_owned()
+        }
+    };
+    Some(invalid_at(place(word), format!("there is no type {data_type}"), remedy))
+}
+
+/// Types by their names in SQL.
+fn in_sql(types: &str) -> String {
+    const NAMES: [(&str, &str); 10] = [
+        ("Boolean", "BOOLEAN"),
+        ("Int16", "SMALLINT"),
+        ("Int32", "INTEGER"),
+        ("UInt64", "BIGINT"),
+        ("Int64", "BIGINT"),
+        ("Float32", "REAL"),
+        ("Float64", "FLOAT"),
+        ("Date32", "DATE"),
+        ("Utf8View", "VARCHAR"),
+        ("Utf8", "VARCHAR"),
+    ];
+    NAMES.iter().fold(types.to_owned(), |types, (arrow, sql)| types.replace(arrow, sql))
+}
