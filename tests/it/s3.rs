@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::s3_server::{BUCKET, S3Server};
+use crate::s3_server::{ACCESS_KEY, Asked, BUCKET, ROLE_KEYS, ROLES, S3Server};
 use crate::support::data;
 
 /// Runs the shell with its models in the bucket.
@@ -89,7 +89,15 @@ async fn the_server_is_told_the_kms_key() {
     server.upload("tables/banknote.parquet", &data("banknote.parquet"));
     let with_key = format!("{} SETTINGS (S3_BUCKET 's3://lake/sealed', KMS_KEY_ID 'key-7')", create(1));
     text(dfml(&server, &[TABLE, &with_key]));
-    assert_eq!(server.kms_keys_seen(), ["key-7", "key-7"], "of the artifact and of the training log");
+    let asked = server.take_asked();
+    let sealed: Vec<&str> =
+        asked.iter().filter(|asked| asked.kms_key.is_some()).map(|asked| asked.path.as_str()).collect();
+    assert!(
+        matches!(sealed[..], [artifact, log]
+        if artifact.starts_with("/lake/sealed/artifacts/") && log.starts_with("/lake/sealed/logs/")),
+        "{sealed:?}"
+    );
+    assert!(asked.iter().filter_map(|asked| asked.kms_key.as_deref()).all(|key| key == "key-7"));
     let answer = text(dfml(&server, &["SELECT f1(0.0, 0.0, 0.0, 0.0) AS p"]));
     assert!(answer == "p\n0\n" || answer == "p\n1\n", "{answer}");
 }
@@ -135,4 +143,98 @@ async fn a_sealed_store_on_s3_serves_the_next_process() {
     assert_eq!(text(dfml_with(&server, &key, &[read])), "n,p\n500000,500000\n");
     let error = String::from_utf8(dfml(&server, &[read]).stderr).unwrap();
     assert!(error.contains("is sealed with key"), "{error}");
+}
+
+/// What was asked below a folder of the bucket, if all of it was asked with that access key; and there was something.
+fn asked_with<'a>(asked: &'a [Asked], key: &str, folder: &str) -> Vec<&'a Asked> {
+    let folder = format!("/{BUCKET}/{folder}");
+    let found: Vec<&Asked> = asked.iter().filter(|asked| asked.path.starts_with(&folder)).collect();
+    assert!(
+        !found.is_empty() && found.iter().all(|asked| asked.access_key == key),
+        "{folder} not with {key}: {asked:?}"
+    );
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_made_with_the_credentials_of_a_role() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    let settings = "SETTINGS (S3_BUCKET 's3://lake/of_role', KMS_KEY_ID 'key-7')";
+    let create = create(1).replace(" AUTO OFF", &format!(" IAM_ROLE '{}' AUTO OFF", ROLES[0]));
+    text(dfml(&server, &[TABLE, &format!("{create} {settings}")]));
+    let asked = server.take_asked();
+    // The process's own credentials look for the schema, before the statement is run.
+    let of_table = |key: &str| {
+        let is_of_table = |asked: &Asked| asked.path.contains("/tables/") && asked.access_key == key;
+        asked
+            .iter()
+            .enumerate()
+            .filter(|(_, asked)| is_of_table(asked))
+            .map(|(position, _)| position)
+            .collect::<Vec<_>>()
+    };
+    let (planned, read) = (of_table(ACCESS_KEY), of_table(ROLE_KEYS[0]));
+    assert!(read.iter().any(|position| asked[*position].method == "GET"), "{asked:?}");
+    assert!(planned.last() < read.first(), "{asked:?}");
+    let written = asked_with(&asked, ROLE_KEYS[0], "of_role/");
+    assert!(
+        written.iter().any(|asked| asked.method == "PUT" && asked.kms_key.as_deref() == Some("key-7")),
+        "{asked:?}"
+    );
+    asked_with(&asked, ACCESS_KEY, "models/catalog/");
+    // The bucket may be the role's alone.
+    text(dfml(&server, &["SELECT f1(0.0, 0.0, 0.0, 0.0) AS p"]));
+    asked_with(&server.take_asked(), ROLE_KEYS[0], "of_role/artifacts/");
+    // A chain of roles.
+    let chain = format!("{}, {}", ROLES[0], ROLES[1]);
+    let replaced = create.replace(ROLES[0], &chain).replace("CREATE", "CREATE OR REPLACE");
+    text(dfml(&server, &[TABLE, &format!("{replaced} {settings}")]));
+    asked_with(&server.take_asked(), ROLE_KEYS[1], "of_role/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_copied_and_unloaded_with_the_credentials_of_a_role() {
+    let server = S3Server::start().await;
+    server.upload("in/banknote.parquet", &data("banknote.parquet"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "1,tea\n").unwrap();
+    server.upload("text/goods.csv", &file.path().to_string_lossy());
+    let role = format!("IAM_ROLE '{}'", ROLES[0]);
+    let goods = "CREATE TABLE goods (id INT, name VARCHAR(10))";
+    let notes = "CREATE TABLE notes (a FLOAT, b FLOAT, c FLOAT, d FLOAT, class INT)";
+    text(dfml(&server, &[goods, notes]));
+    server.take_asked();
+    let copy = [
+        format!("COPY goods FROM 's3://lake/text/' {role} CSV"),
+        format!("COPY notes FROM 's3://lake/in/' {role} PARQUET"),
+    ];
+    let unload = format!("UNLOAD ('SELECT * FROM goods') TO 's3://lake/out/' {role}");
+    text(dfml(&server, &[&copy[0], &copy[1], &unload]));
+    let asked = server.take_asked();
+    for folder in ["text/", "in/", "out/"] {
+        asked_with(&asked, ROLE_KEYS[0], folder);
+    }
+    asked_with(&asked, ACCESS_KEY, "models/catalog/");
+    assert_eq!(text(dfml(&server, &["SELECT count(*) AS n FROM notes"])), "n\n1372\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_be_assumed_reads_and_writes_nothing() {
+    let server = S3Server::start().await;
+    server.upload("tables/banknote.parquet", &data("banknote.parquet"));
+    text(dfml(&server, &[TABLE, "CREATE TABLE goods (id INT)"]));
+    server.take_asked();
+    let role = "IAM_ROLE 'arn:aws:iam::123456789012:role/other'";
+    for statement in [
+        create(1).replace(" AUTO OFF", &format!(" {role} AUTO OFF")),
+        format!("COPY goods FROM 's3://lake/tables/' {role} PARQUET"),
+        format!("UNLOAD ('SELECT 1 AS a') TO 's3://lake/out/' {role}"),
+    ] {
+        let error = String::from_utf8(dfml(&server, &[TABLE, &statement]).stderr).unwrap();
+        let expected = "IAM role arn:aws:iam::123456789012:role/other cannot be assumed: AccessDenied: Nobody may assume that role";
+        assert!(error.contains(expected), "{statement}: {error}");
+    }
+    let asked = server.take_asked();
+    assert!(!asked.iter().any(|asked| asked.method == "PUT"), "{asked:?}");
 }

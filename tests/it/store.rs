@@ -7,7 +7,7 @@ use datafusion::error::Result;
 use datafusion_ml::catalog::{Action, ArtifactLocation, Catalog, ModelEntry, ModelName, SourceText, StatementReport};
 use datafusion_ml::core::ErrorKind;
 use datafusion_ml::find_error;
-use datafusion_ml::store::{ObjectStores, StoreRoot, parse_store_url};
+use datafusion_ml::store::{ObjectStores, StoreOptions, StoreRoot, parse_store_url};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -23,14 +23,14 @@ struct Fixed(Arc<dyn ObjectStore>);
 
 #[async_trait]
 impl ObjectStores for Fixed {
-    async fn open(&self, _: &Url, _: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
+    async fn open(&self, _: &Url, _: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
         Ok(Arc::clone(&self.0))
     }
 }
 
 /// The root of a store.
 pub(crate) async fn root(url: &str, store: &Arc<dyn ObjectStore>) -> StoreRoot {
-    StoreRoot::open(&parse_store_url(url).unwrap(), &Fixed(Arc::clone(store)), None).await.unwrap()
+    StoreRoot::open(&parse_store_url(url).unwrap(), &Fixed(Arc::clone(store)), &StoreOptions::default()).await.unwrap()
 }
 
 /// The entry of a model, which need not have an artifact.

@@ -8,7 +8,7 @@ use criterion::Criterion;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_ml::MlSession;
 use datafusion_ml::catalog::{Action, Catalog, ModelEntry, ModelName};
-use datafusion_ml::store::{RegisteredStores, StoreRoot, parse_store_url};
+use datafusion_ml::store::{RegisteredStores, StoreOptions, StoreRoot, parse_store_url};
 use tokio::runtime::Runtime;
 
 const CREATE: &str = "CREATE MODEL model_0 FROM (SELECT CAST(v AS DOUBLE) AS a, CAST(v * v AS DOUBLE) AS b, \
@@ -36,7 +36,7 @@ async fn fill(store: &Path, models: usize) {
     filled.sql(CREATE).await.expect("a model");
     let stores = RegisteredStores::new(filled.context().runtime_env());
     let url = parse_store_url(&store.to_string_lossy()).expect("a folder");
-    let catalog = Catalog::new(StoreRoot::open(&url, &stores, None).await.expect("a store"));
+    let catalog = Catalog::new(StoreRoot::open(&url, &stores, &StoreOptions::default()).await.expect("a store"));
     let state = catalog.refresh().await.expect("a catalog");
     let entry = Arc::clone(state.models().next().expect("a model").entry().expect("an entry"));
     // In several commits, so that a checkpoint is written, as it is when models come one by one.

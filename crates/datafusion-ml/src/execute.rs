@@ -13,6 +13,7 @@ mod insert;
 mod joined;
 mod modify;
 mod parameters;
+mod role;
 mod schema;
 mod training_spec;
 mod transactions;
@@ -26,6 +27,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::not_impl_err;
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{ResetStatement, Statement as DFStatement};
@@ -36,6 +38,7 @@ use datafusion_ml_core::ErrorKind;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
+pub(crate) use self::role::{check_role, state_with_role};
 use crate::authorize::denied;
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
@@ -168,8 +171,8 @@ pub(crate) async fn plan_query(session: &MlSession, mut query: Query) -> Result<
 }
 
 /// Runs a plan that answers how many rows it wrote.
-pub(crate) async fn run_count(session: &MlSession, plan: LogicalPlan) -> Result<u64> {
-    let batches = session.context().execute_logical_plan(plan).await?.collect().await?;
+pub(crate) async fn run_count(state: SessionState, plan: LogicalPlan) -> Result<u64> {
+    let batches = DataFrame::new(state, plan).collect().await?;
     let counts = batches.iter().filter_map(|batch| batch.column(0).as_primitive_opt::<UInt64Type>());
     Ok(counts.flat_map(|counts| counts.values().iter().copied()).sum())
 }

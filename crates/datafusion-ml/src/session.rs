@@ -27,7 +27,7 @@ use crate::options::MlOptions;
 use crate::predict_once;
 use crate::relations::{StoredCatalog, StoredRelations};
 use crate::sql::{MlParser, Statement};
-use crate::store::{ObjectStores, RegisteredStores, SealingKeys, StoreRoot, parse_store_url};
+use crate::store::{ObjectStores, RegisteredStores, SealingKeys, StoreOptions, StoreRoot, parse_store_url};
 use crate::tables::register_table_functions;
 use crate::train::TrainingProgress;
 
@@ -69,18 +69,18 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     /// The folder at `url`, sealed as the store is.
-    pub(crate) async fn open_root(&self, url: &Url, kms_key_id: Option<&str>) -> Result<StoreRoot> {
-        open_root(url, self.stores.as_ref(), kms_key_id, self.keys.as_ref()).await
+    pub(crate) async fn open_root(&self, url: &Url, options: &StoreOptions) -> Result<StoreRoot> {
+        open_root(url, self.stores.as_ref(), options, self.keys.as_ref()).await
     }
 }
 
 async fn open_root(
     url: &Url,
     stores: &dyn ObjectStores,
-    kms_key_id: Option<&str>,
+    options: &StoreOptions,
     keys: Option<&SealingKeys>,
 ) -> Result<StoreRoot> {
-    let root = StoreRoot::open(url, stores, kms_key_id).await?;
+    let root = StoreRoot::open(url, stores, options).await?;
     match keys {
         Some(keys) => root.sealed(keys),
         None => Ok(root),
@@ -204,7 +204,8 @@ impl MlSessionBuilder {
         }
         predict_once::install(&context);
         let stores = stores.unwrap_or_else(|| Arc::new(RegisteredStores::new(context.runtime_env())));
-        let root = open_root(&parse_store_url(&store)?, stores.as_ref(), None, keys.as_ref()).await?;
+        let root =
+            open_root(&parse_store_url(&store)?, stores.as_ref(), &StoreOptions::default(), keys.as_ref()).await?;
         let catalog = Arc::new(Catalog::new(root.clone()));
         let state = catalog.refresh().await?;
         log_in(&state, user.as_deref(), password.as_deref(), logins)?;

@@ -1,5 +1,6 @@
 //! The model store: immutable artifacts, named by the digest of their bytes, under the root of any object store.
 
+mod assumed;
 mod files;
 mod sealed;
 
@@ -21,6 +22,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub(crate) use self::assumed::with_role;
 pub(crate) use self::files::{SourceFile, SourceFiles};
 use self::sealed::SealedStore;
 pub use self::sealed::SealingKeys;
@@ -29,19 +31,24 @@ use crate::background::Lease;
 use crate::catalog::RelationName;
 use crate::error::{external, invalid, storage};
 
+/// How a store is to be opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct StoreOptions {
+    /// Every object written must be encrypted by the server under that key (SSE-KMS).
+    pub kms_key_id: Option<String>,
+    /// In that region, for an implementation that knows regions.
+    pub region: Option<String>,
+    /// With the credentials of that IAM role: an ARN, or several after commas, each of which is assumed with the one before.
+    pub iam_role: Option<String>,
+}
+
 /// Opens object stores by URL. The session's default is [`RegisteredStores`]; a host that can build stores itself
 /// (credentials, server-side encryption) gives its own.
 #[async_trait]
 pub trait ObjectStores: Debug + Send + Sync {
-    /// The store that holds `url`. With `kms_key_id` every object written must be encrypted by the server under that
-    /// key (SSE-KMS); an implementation that cannot do so fails.
-    async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>>;
-
-    /// The store that holds `url`, in that region, for an implementation that knows regions.
-    async fn open_in(&self, url: &Url, region: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
-        let _ = region;
-        self.open(url, None).await
-    }
+    /// The store that holds `url`. An implementation that cannot encrypt under the key of the options, or cannot assume their
+    /// role, fails; [`RegisteredStores::open`] does.
+    async fn open(&self, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>>;
 }
 
 /// The stores registered with DataFusion's runtime. For `memory:` URLs one in memory is registered when it is first asked for,
@@ -60,9 +67,12 @@ impl RegisteredStores {
 
 #[async_trait]
 impl ObjectStores for RegisteredStores {
-    async fn open(&self, url: &Url, kms_key_id: Option<&str>) -> Result<Arc<dyn ObjectStore>> {
-        if kms_key_id.is_some() {
+    async fn open(&self, url: &Url, options: &StoreOptions) -> Result<Arc<dyn ObjectStore>> {
+        if options.kms_key_id.is_some() {
             return Err(kms_refused(url));
+        }
+        if let Some(role) = &options.iam_role {
+            return Err(role_refused(role, url));
         }
         if url.scheme() == "memory" && self.runtime.object_store_registry.get_store(url).is_err() {
             self.runtime.register_object_store(url, Arc::new(InMemory::new()));
@@ -81,6 +91,19 @@ pub fn kms_refused(url: &Url) -> DataFusionError {
     ))
 }
 
+/// The error for IAM_ROLE with the ARN of a role where a store cannot be opened with its credentials.
+pub fn role_refused(role: &str, url: &Url) -> DataFusionError {
+    invalid(format!(
+        "IAM_ROLE '{role}' can be assumed for S3 only, and this statement is about {url}; write IAM_ROLE default, or leave it \
+         out"
+    ))
+}
+
+/// Whether the URL is one of S3 or of a compatible store.
+pub(crate) fn is_s3(url: &Url) -> bool {
+    matches!(url.scheme(), "s3" | "s3a")
+}
+
 /// A folder of an object store.
 #[derive(Debug, Clone)]
 pub struct StoreRoot {
@@ -93,8 +116,8 @@ pub struct StoreRoot {
 
 impl StoreRoot {
     /// The folder at `url`.
-    pub async fn open(url: &Url, stores: &dyn ObjectStores, kms_key_id: Option<&str>) -> Result<Self> {
-        let store = stores.open(url, kms_key_id).await?;
+    pub async fn open(url: &Url, stores: &dyn ObjectStores, options: &StoreOptions) -> Result<Self> {
+        let store = stores.open(url, options).await?;
         let prefix = Path::from_url_path(url.path())
             .map_err(|e| invalid(format!("{url} is not a place in an object store: {e}")))?;
         Ok(Self { url: url.clone(), prefix, store, registered: url.clone() })
@@ -240,7 +263,7 @@ impl StoreRoot {
         let options = PutOptions { mode: PutMode::Create, ..Default::default() };
         match self.store.put_opts(&path, bytes.into(), options).await {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(digest),
-            Err(e) => Err(storage(format!("the artifact cannot be written to {}: {e}", self.url))),
+            Err(e) => Err(storage(format!("the artifact cannot be written to {}: {}", self.url, reason(&e)))),
         }
     }
 

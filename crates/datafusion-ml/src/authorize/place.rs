@@ -50,12 +50,13 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalog;
-    use crate::store::{RegisteredStores, SealingKeys, StoreRoot, parse_store_url};
+    use crate::store::{RegisteredStores, SealingKeys, StoreOptions, StoreRoot, parse_store_url};
 
     #[tokio::test]
     async fn the_plain_files_of_a_sealed_store_are_its_own() {
         let stores = RegisteredStores::new(Arc::new(RuntimeEnv::default()));
-        let root = StoreRoot::open(&parse_store_url("memory:").unwrap(), &stores, None).await.unwrap();
+        let root =
+            StoreRoot::open(&parse_store_url("memory:").unwrap(), &stores, &StoreOptions::default()).await.unwrap();
         let root = root.sealed(&SealingKeys::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap()).unwrap();
         let guard = Guard::new(Arc::new(Catalog::new(root.clone())), root.clone(), "admin".into(), None);
         for place in root.places() {

@@ -126,10 +126,16 @@ impl Rights {
             return Err(denied(format!("permission denied to create models; ask for GRANT CREATE MODEL TO {user}")));
         }
         schemas.iter().try_for_each(|schema| self.check_create_in(state, schema))?;
+        self.check_assume(state, role, "CREATE MODEL")
+    }
+
+    /// Fails unless the IAM role, if there is one, can be used by such a statement.
+    pub(crate) fn check_assume(&self, state: &CatalogState, role: Option<&str>, statement: &str) -> Result<()> {
+        let user = &self.name;
         let may = |role: &str| self.has(state, Privilege::AssumeRole, &Object::IamRole(role.to_owned()));
         match role {
             Some(role) if !may("all") && !may(role) => Err(denied(format!(
-                "User {user} does not have ASSUMEROLE permission on IAM role \"{role}\" for CREATE MODEL"
+                "User {user} does not have ASSUMEROLE permission on IAM role \"{role}\" for {statement}"
             ))),
             _ => Ok(()),
         }

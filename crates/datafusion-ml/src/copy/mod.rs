@@ -34,10 +34,10 @@ use self::convert::Target;
 use self::load::{Loading, Rejections};
 use crate::catalog::{RelationName, TableEntry};
 use crate::error::invalid;
-use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count};
+use crate::execute::{answer, check_role, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
 use crate::relations::{StoredTable, folded};
 use crate::session::MlSession;
-use crate::sql::{Copy, CopyFormat};
+use crate::sql::{Copy, CopyFormat, IamRole};
 
 /// Loads the files, and answers how many rows there were and how many were left out.
 pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<DataFrame> {
@@ -45,14 +45,18 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     let table = target_table(session, &name).await?;
     let entry = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned());
     let columns = loaded_columns(&name, table.as_ref(), entry.as_ref(), &statement.columns)?;
+    check_role(session, statement.options.iam_role.as_ref(), "COPY").await?;
     let files = sources::files(session, &statement).await?;
+    let role = statement.options.iam_role.as_ref().and_then(IamRole::arn);
+    let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
+    let state = state_with_role(session, session.context().state(), role, &places).await?;
     let rejections = Arc::new(Mutex::new(Rejections::new(statement.options.max_error)));
     let schema = table.schema();
     let source: Arc<dyn TableProvider> = match &statement.options.format {
         _ if files.is_empty() => Arc::new(EmptyTable::new(Arc::new(schema.project(&columns)?))),
         CopyFormat::Parquet => {
             let fields: Vec<_> = columns.iter().map(|position| schema.field(*position)).collect();
-            parquet::table(session, &name, &files, &fields).await?
+            parquet::table(&state, &name, &files, &fields).await?
         }
         CopyFormat::Text { .. } | CopyFormat::FixedWidth(_) | CopyFormat::Json(_) => {
             let paths = sources::json_paths(session, &statement, columns.len()).await?;
@@ -68,8 +72,8 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     };
     let rows = LogicalPlanBuilder::scan("copy", provider_as_source(source), None)?.build()?;
     let loaded = match statement.options.no_load {
-        true => session.context().execute_logical_plan(rows).await?.count().await.map(|_| 0)?,
-        false => run_count(session, plan(&name, table, rows, &columns)?).await?,
+        true => DataFrame::new(state, rows).count().await.map(|_| 0)?,
+        false => run_count(state, plan(&name, table, rows, &columns)?).await?,
     };
     notice_ignored(session, &statement.ignored);
     let rejections = rejections.lock();

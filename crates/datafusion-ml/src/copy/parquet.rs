@@ -7,15 +7,15 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig};
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 
 use crate::catalog::RelationName;
 use crate::error::invalid;
-use crate::session::MlSession;
 use crate::store::SourceFile;
 
 /// The files as a table. Fails if their columns are not those that are to be loaded.
 pub(super) async fn table(
-    session: &MlSession,
+    state: &SessionState,
     name: &RelationName,
     files: &[SourceFile],
     columns: &[&Field],
@@ -23,7 +23,7 @@ pub(super) async fn table(
     let urls = files.iter().map(SourceFile::url).collect::<Result<Vec<_>>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
     let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
-    let table = ListingTable::try_new(config.infer_schema(&session.context().state()).await?)?;
+    let table = ListingTable::try_new(config.infer_schema(state).await?)?;
     let schema = table.schema();
     let (found, expected) = (schema.fields().len(), columns.len());
     if found != expected {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::json_paths::JsonPath;
 use crate::error::invalid;
 use crate::session::MlSession;
-use crate::sql::{Copy, CopyFormat, JsonColumns};
-use crate::store::{SourceFile, SourceFiles};
+use crate::sql::{Copy, CopyFormat, IamRole, JsonColumns};
+use crate::store::{SourceFile, SourceFiles, StoreOptions};
 
 /// A list of files, as UNLOAD writes it, too.
 #[derive(Deserialize)]
@@ -78,7 +78,12 @@ async fn list(session: &MlSession, statement: &Copy, location: &str) -> Result<V
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
     let url = ListingTableUrl::parse(location)?;
     session.shared.guard.check_files(url.get_url())?;
-    SourceFiles::open(url, statement.options.region.as_deref(), &runtime, stores).await?.list().await
+    let options = StoreOptions {
+        region: statement.options.region.clone(),
+        iam_role: statement.options.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),
+        ..StoreOptions::default()
+    };
+    SourceFiles::open(url, &options, &runtime, stores).await?.list().await
 }
 
 /// The content of what must be one file.

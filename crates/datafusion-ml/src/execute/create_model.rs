@@ -16,8 +16,10 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
 use datafusion_ml_core::{Error, FittedModel};
 use tokio::sync::oneshot;
+use url::Url;
 
 use super::entry::{draft, entry, ready, training};
+use super::role::{places, state_with_role};
 use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
 use crate::authorize::denied;
@@ -30,7 +32,7 @@ use crate::error::{external, invalid};
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
 use crate::sql::{CreateModel, ExplainCreateModel, IamRole, ModelSource};
-use crate::store::{StoreRoot, parse_store_url};
+use crate::store::{StoreOptions, StoreRoot, is_s3, parse_store_url, role_refused};
 use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 
 /// Trains and commits a model, or has that done in the background. The answer is one row.
@@ -38,8 +40,11 @@ use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 pub(super) async fn execute(session: &MlSession, statement: CreateModel) -> Result<DataFrame> {
     let started = Instant::now();
     let prepared = prepare(session, &statement).await?;
-    let place = artifact_place(session, &statement).await?;
-    let fit = read(session, &prepared).await?;
+    let role = statement.iam_role.as_ref().and_then(IamRole::arn);
+    let sources = places(session, &prepared.plan)?;
+    let place = artifact_place(session, &statement, &sources).await?;
+    let state = state_with_role(session, training_state(session), role, &sources).await?;
+    let fit = read(state, &prepared).await?;
     let mut draft = draft(session, &statement, &prepared, &fit);
     draft.report.seconds = started.elapsed().as_secs_f64();
     let creation = Creation { fit, root: place.unwrap_or_else(|| session.shared.root.clone()), started };
@@ -152,10 +157,7 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let function = statement.function.as_ref().ok_or_else(|| invalid("FUNCTION is missing; add FUNCTION name"))?;
     let function = qualified_name(function, &name.schema)?;
     let catalog = session.shared.catalog.refresh().await?;
-    let role = statement.iam_role.as_ref().map(|role| match role {
-        IamRole::Default => "default",
-        IamRole::Arn(arn) => arn,
-    });
+    let role = statement.iam_role.as_ref().map(IamRole::name);
     session.shared.guard.rights(&catalog).check_create_model(&catalog, &[&name.schema, &function.schema], role)?;
     check_names(session, &catalog, statement, &name, &function)?;
 
@@ -257,13 +259,15 @@ fn lines(query: &Query) -> String {
     query.to_string()
 }
 
-/// The folder that SETTINGS (S3_BUCKET, KMS_KEY_ID) asks for; `None` means the store's own.
-async fn artifact_place(session: &MlSession, statement: &CreateModel) -> Result<Option<StoreRoot>> {
+/// The folder that SETTINGS (S3_BUCKET, KMS_KEY_ID) and IAM_ROLE ask for; `None` means the store's own, as it is. Fails if there
+/// is a role, and neither the folder nor a source is in S3.
+async fn artifact_place(session: &MlSession, statement: &CreateModel, sources: &[Url]) -> Result<Option<StoreRoot>> {
     let settings = &statement.settings;
-    let kms_key_id = settings.kms_key_id.as_deref();
+    let kms_key_id = settings.kms_key_id.clone();
+    let role = statement.iam_role.as_ref().and_then(IamRole::arn);
     let shared = &session.shared;
     let url = match &settings.s3_bucket {
-        None if kms_key_id.is_none() => return Ok(None),
+        None if kms_key_id.is_none() && role.is_none() => return Ok(None),
         None => shared.root.url().clone(),
         Some(bucket) if bucket.contains("://") => parse_store_url(bucket)?,
         Some(bucket) => {
@@ -278,7 +282,15 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel) -> Result<
             parse_store_url(&format!("{root}{bucket}"))?
         }
     };
-    shared.open_root(&url, kms_key_id).await.map(Some)
+    if let Some(role) = role
+        && !is_s3(&url)
+        && !sources.iter().any(is_s3)
+    {
+        return Err(role_refused(role, &url));
+    }
+    let iam_role = role.filter(|_| is_s3(&url)).map(str::to_owned);
+    let options = StoreOptions { kms_key_id, iam_role, ..StoreOptions::default() };
+    shared.open_root(&url, &options).await.map(Some)
 }
 
 /// The state in which the training query is planned: rows are read by one partition, in the order of the query's plan, so
@@ -290,8 +302,7 @@ fn training_state(session: &MlSession) -> SessionState {
 }
 
 /// Runs the plan.
-async fn read(session: &MlSession, prepared: &Prepared) -> Result<PendingFit> {
-    let state = training_state(session);
+async fn read(state: SessionState, prepared: &Prepared) -> Result<PendingFit> {
     let plan = state.create_physical_plan(&prepared.plan).await?;
     collect(plan, state.task_ctx()).await?;
     prepared.table.take_pending().ok_or_else(|| internal_datafusion_err!("the query's rows did not reach the model"))

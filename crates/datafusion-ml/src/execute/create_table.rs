@@ -109,7 +109,7 @@ async fn create_in_store(
     let entry = RelationEntry { name, id: 0, version: 0, owner, kind: RelationKind::Table(table) };
     if let Some(rows) = rows {
         let change = if statement.or_replace { Change::CreateOrReplace } else { Change::Create };
-        return run_count(session, write_plan(relations, entry, rows, change)?).await.map(drop);
+        return run_count(session.context().state(), write_plan(relations, entry, rows, change)?).await.map(drop);
     }
     let decide = |state: &CatalogState| {
         match state.relation(&entry.name) {

@@ -14,7 +14,7 @@ use crate::catalog::{ArtifactLocation, ModelEntry, ModelName, Process, Statement
 use crate::error::external;
 use crate::session::MlSession;
 use crate::show::postgres_type;
-use crate::sql::{Auto, CreateModel, IamRole};
+use crate::sql::{Auto, CreateModel};
 use crate::train::{Learner, PendingFit, Trained};
 
 /// What is known of a model when its rows have been read.
@@ -51,10 +51,7 @@ pub(super) fn draft(
             rows_used: 0,
             seconds: 0.0,
             stopped_early: false,
-            iam_role: statement.iam_role.as_ref().map(|role| match role {
-                IamRole::Default => "default".to_owned(),
-                IamRole::Arn(arn) => arn.clone(),
-            }),
+            iam_role: statement.iam_role.as_ref().map(|role| role.name().to_owned()),
             s3_bucket: settings.s3_bucket.clone(),
             kms_key_id: settings.kms_key_id.clone(),
             tags: settings.tags.clone(),

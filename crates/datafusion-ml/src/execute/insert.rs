@@ -35,7 +35,7 @@ pub(super) async fn execute(session: &MlSession, insert: &Insert) -> Result<Opti
     resolve(session, &mut statement, None).await?;
     let plan = nullable_values(session.plan(statement).await?)?;
     match table.downcast_ref::<StoredTable>() {
-        Some(_) => count_answer(session, run_count(session, plan).await?).map(Some),
+        Some(_) => count_answer(session, run_count(session.context().state(), plan).await?).map(Some),
         None => session.context().execute_logical_plan(plan).await.map(Some),
     }
 }

@@ -37,7 +37,9 @@ pub(super) async fn delete(
     if let (Some(using), Some(stored)) = (&delete.using, entry.table()) {
         let joined = Joined { target: table, sources: using, condition: delete.selection.as_ref() };
         let plan = plan_query(session, joined.unmatched(session, stored)?).await?;
-        let kept = run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+        let kept =
+            run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
+                .await?;
         return count_answer(session, rows.saturating_sub(kept)).map(Some);
     }
     let Some(condition) = &delete.selection else {
@@ -49,7 +51,9 @@ pub(super) async fn delete(
         select.selection = Some(Expr::IsNotTrue(Box::new(Expr::Nested(Box::new(condition.clone())))));
     })?;
     let plan = plan_query(session, kept).await?;
-    let kept = run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+    let kept =
+        run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
+            .await?;
     count_answer(session, rows.saturating_sub(kept)).map(Some)
 }
 
@@ -91,7 +95,8 @@ pub(super) async fn update(
         let matched = plan_query(session, matched).await?;
         let count = session.context().execute_logical_plan(matched).await?.count().await? as u64;
         let plan = plan_query(session, changed).await?;
-        run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+        run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
+            .await?;
         return count_answer(session, count).map(Some);
     }
     let counted = query(session, |select| {
@@ -115,7 +120,7 @@ pub(super) async fn update(
         select.projection = columns.collect();
     })?;
     let plan = plan_query(session, changed).await?;
-    run_count(session, write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+    run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
     count_answer(session, count).map(Some)
 }
 

@@ -15,15 +15,17 @@ use datafusion::sql::sqlparser::ast::Value;
 use serde_json::json;
 
 use self::text::UnloadText;
+use super::role::{check_role, places, state_with_role};
 use super::{count_answer, notice_ignored, run_count};
 use crate::error::invalid;
 use crate::resolve::resolve;
 use crate::session::MlSession;
-use crate::sql::{Compression, Unload, UnloadFormat};
-use crate::store::{SourceFile, SourceFiles};
+use crate::sql::{Compression, IamRole, Unload, UnloadFormat};
+use crate::store::{SourceFile, SourceFiles, StoreOptions};
 
 /// Writes the rows of a query into one file, or a folder for each value of the PARTITION BY columns.
 pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<DataFrame> {
+    check_role(session, statement.iam_role.as_ref(), "UNLOAD").await?;
     let target = match statement.partition_by.is_empty() {
         true => format!("{}000{}", statement.location, suffix(&statement)),
         false => format!("{}/", statement.location.trim_end_matches('/')),
@@ -34,7 +36,7 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         false => None,
     };
     let options = options(&statement)?;
-    let Unload { query, format, null_as, partition_by, ignored, .. } = statement;
+    let Unload { query, iam_role, format, null_as, partition_by, ignored, .. } = statement;
     let stored_as = match format {
         UnloadFormat::Csv { .. } | UnloadFormat::Text { .. } => "CSV",
         UnloadFormat::Json => "JSON",
@@ -57,7 +59,9 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
             UnloadText::new(column, delimiter, quotes, escape, &null, is_alone)
         })?;
     }
-    let count = run_count(session, plan).await?;
+    let role = iam_role.as_ref().and_then(IamRole::arn);
+    let state = state_with_role(session, session.context().state(), role, &places(session, &plan)?).await?;
+    let count = run_count(state, plan).await?;
     if let Some(manifest) = manifest {
         let urls = files.list().await?.iter().map(SourceFile::url).collect::<Result<Vec<_>>>()?;
         let entries: Vec<_> = urls.iter().map(|url| json!({"url": url.to_string(), "mandatory": true})).collect();
@@ -72,7 +76,12 @@ async fn open(session: &MlSession, statement: &Unload, target: &str) -> Result<S
     let url = ListingTableUrl::parse(target)?;
     session.shared.guard.check_files(url.get_url())?;
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
-    let files = SourceFiles::open(url, statement.region.as_deref(), &runtime, stores).await?;
+    let options = StoreOptions {
+        region: statement.region.clone(),
+        iam_role: statement.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),
+        ..StoreOptions::default()
+    };
+    let files = SourceFiles::open(url, &options, &runtime, stores).await?;
     match !statement.allow_overwrite && files.exist().await? {
         true => Err(invalid(format!("{target} exists already; add ALLOWOVERWRITE, or write to another place"))),
         false => Ok(files),

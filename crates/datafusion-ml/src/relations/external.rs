@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Value};
 use crate::catalog::RelationName;
 use crate::error::storage;
 use crate::session::MlSession;
+use crate::store::StoreOptions;
 
 /// The table that the statement describes. Files are looked at for their schema.
 pub(super) async fn provider(
@@ -46,7 +47,7 @@ async fn open_store(session: &MlSession, location: &str) {
     {
         let url = location.get_url();
         if session.context().runtime_env().object_store_registry.get_store(url).is_err() {
-            let _ = session.shared.stores.open(url, None).await;
+            let _ = session.shared.stores.open(url, &StoreOptions::default()).await;
         }
     }
 }

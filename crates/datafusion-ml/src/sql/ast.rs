@@ -63,7 +63,7 @@ pub struct CreateModel {
     pub returns: Option<DataType>,
     /// The endpoint of a remote model.
     pub sagemaker: Option<SagemakerEndpoint>,
-    /// The role; accepted for compatibility.
+    /// With whose credentials S3 is read and written.
     pub iam_role: Option<IamRole>,
     /// The AUTO clause; ON if it is missing, see [`Self::auto`].
     pub auto: Option<Auto>,
@@ -139,8 +139,23 @@ pub struct SagemakerEndpoint {
 pub enum IamRole {
     /// `default`
     Default,
-    /// The role's Amazon Resource Name.
+    /// The role's Amazon Resource Name, or those of a chain of roles.
     Arn(String),
+}
+
+impl IamRole {
+    /// What a grant of ASSUMEROLE calls it.
+    pub fn name(&self) -> &str {
+        self.arn().unwrap_or("default")
+    }
+
+    /// The role to assume; `None` is the process's own credentials.
+    pub fn arn(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Arn(arn) => Some(arn),
+        }
+    }
 }
 
 /// `AUTO { ON | OFF }`

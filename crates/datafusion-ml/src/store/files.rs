@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
-use super::ObjectStores;
+use super::{ObjectStores, StoreOptions, reason};
 use crate::error::storage;
 
 /// A file, a folder, a pattern or the beginning of names, and the store it is in.
@@ -25,18 +25,20 @@ pub(crate) struct SourceFiles {
 }
 
 impl SourceFiles {
-    /// The files at `url`. Its store is the one that is registered with the runtime, or else is opened in `region`.
+    /// The files at `url`. Its store is opened with the options' role, if there is one; else it is the one that is registered
+    /// with the runtime, or is opened and registered.
     pub(crate) async fn open(
         url: ListingTableUrl,
-        region: Option<&str>,
+        options: &StoreOptions,
         runtime: &RuntimeEnv,
         stores: &dyn ObjectStores,
     ) -> Result<Self> {
         let registered = runtime.object_store_registry.get_store(url.get_url());
         let store = match registered {
+            _ if options.iam_role.is_some() => stores.open(url.get_url(), options).await?,
             Ok(store) => store,
             Err(_) => {
-                let store = stores.open_in(url.get_url(), region).await?;
+                let store = stores.open(url.get_url(), options).await?;
                 runtime.register_object_store(url.get_url(), Arc::clone(&store));
                 store
             }
@@ -91,11 +93,11 @@ impl SourceFiles {
     /// Writes the only file.
     pub(crate) async fn write(&self, bytes: Bytes) -> Result<()> {
         let written = self.store.put(self.url.prefix(), bytes.into()).await;
-        written.map(drop).map_err(|e| storage(format!("{} cannot be written: {e}", self.url)))
+        written.map(drop).map_err(|e| storage(format!("{} cannot be written: {}", self.url, reason(&e))))
     }
 
-    fn unreadable(&self, reason: &object_store::Error) -> DataFusionError {
-        storage(format!("{} cannot be read: {reason}", self.url))
+    fn unreadable(&self, e: &object_store::Error) -> DataFusionError {
+        storage(format!("{} cannot be read: {}", self.url, reason(e)))
     }
 }
 
