@@ -2,6 +2,7 @@
 
 mod architecture;
 mod attacks;
+mod audit;
 mod background;
 mod catalog;
 mod counting_store;

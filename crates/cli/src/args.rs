@@ -40,6 +40,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "DFML_KEY_FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
+    /// Record who predicts with which version of which model, and how many rows; SELECT * FROM ml_audit shows it
+    #[arg(long, env = "DFML_AUDIT_PREDICTIONS")]
+    pub(crate) audit_predictions: bool,
+
     /// Ask for no password: for those who may read and write the store's files anyhow
     #[arg(long)]
     pub(crate) trust_local: bool,

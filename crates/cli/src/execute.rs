@@ -52,7 +52,8 @@ impl Shell {
         }
         let frame = outcome?;
         let print = self.print_options(&frame, shows_all);
-        self.print(frame, print, started).await
+        let printed = self.print(frame, print, started).await;
+        printed.and(self.session.flush_audit().await)
     }
 
     /// Waits for the models that are being trained in the background, and says so. Fails if one has failed.

@@ -139,6 +139,9 @@ async fn start(args: &Args) -> Result<Shell> {
     if let Some(keys) = sealing_keys(args)? {
         builder = builder.with_sealing_keys(keys);
     }
+    if args.audit_predictions {
+        builder = builder.with_prediction_audit();
+    }
     if let Ok(user) = std::env::var("USER") {
         builder = builder.with_owner(user);
     }

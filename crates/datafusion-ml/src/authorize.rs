@@ -32,6 +32,7 @@ pub(crate) use self::password::verifier;
 pub(crate) use self::plan::{GuardedTable, Seal, ViewOf, check_relation};
 pub(crate) use self::rights::Rights;
 pub(crate) use self::whoami::{call_whoami, register_whoami};
+use crate::audit::Recorder;
 use crate::catalog::{Catalog, CatalogState};
 use crate::error::external;
 use crate::store::StoreRoot;
@@ -44,6 +45,8 @@ pub(crate) struct Guard {
     root: StoreRoot,
     /// Whom things belong to that the owner of the process makes.
     owner: String,
+    /// Where predictions are recorded, if they are.
+    recorder: Option<Arc<Recorder>>,
     /// Who opened the session; `None` is the owner of the process.
     login: Option<String>,
     /// Whom SET SESSION AUTHORIZATION named.
@@ -52,8 +55,14 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// A guard for who opened the session.
-    pub(crate) fn new(catalog: Arc<Catalog>, root: StoreRoot, owner: String, login: Option<String>) -> Self {
-        Self { catalog, root, owner, login, assumed: Mutex::default() }
+    pub(crate) fn new(
+        catalog: Arc<Catalog>,
+        root: StoreRoot,
+        recorder: Option<Arc<Recorder>>,
+        owner: String,
+        login: Option<String>,
+    ) -> Self {
+        Self { catalog, root, recorder, owner, login, assumed: Mutex::default() }
     }
 
     /// The name of the principal.

@@ -257,7 +257,7 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
             _ => Ok(vec![Action::DropModel(name.clone())]),
         }
     };
-    let state = shared.catalog.commit(decide).await?;
+    let state = session.commit(decide).await?;
     shared.trainings.cancel_unwanted(&state);
     if let Some(key) = model {
         deregister(session, &key);

@@ -17,9 +17,11 @@
 //! functions it calls, `execute` carries it out, `train` learns, `background` goes on when the statement has returned,
 //! [`store`] keeps artifacts, [`catalog`] records models, `predict` evaluates them (`predict_once` no more
 //! often than needed), `explain` says what they look at,
-//! `tables` how they were trained and how well they do, `show` reports, `authorize` decides who may do what, `relations` are tables and views that outlive the
+//! `tables` how they were trained and how well they do, `show` reports, `authorize` decides who may do what, `audit` tells who did,
+//! `relations` are tables and views that outlive the
 //! session, `copy` fills them from files.
 
+mod audit;
 mod authorize;
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use datafusion_ml_core::encoder::accepts;
 use datafusion_ml_core::{FittedModel, artifact};
 
+use crate::audit::Tally;
 use crate::catalog::{EXPLAIN_SUFFIX, FunctionName, ModelEntry};
 use crate::error::{external, invalid};
 use crate::show::postgres_type;
@@ -47,6 +48,7 @@ impl Output {
 ///
 /// Two are equal if name, model, version, artifact and output are; the fitted model itself takes no part. A plan holds
 /// the version it was planned with, so that a model replaced meanwhile serves the query to its end.
+#[derive(Clone)]
 pub(crate) struct PredictFunction {
     name: String,
     output: Output,
@@ -57,6 +59,8 @@ pub(crate) struct PredictFunction {
     return_type: DataType,
     signature: Signature,
     documentation: Documentation,
+    /// Where predictions are recorded.
+    tally: Option<Arc<Tally>>,
 }
 
 /// Every function of a model, under every name that it is called by: qualified by its schema, and unqualified if that
@@ -102,6 +106,14 @@ pub(crate) fn score_function(entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) 
     Ok(ScalarUDF::from(PredictFunction::try_new(name, Output::Score, entry, model)?))
 }
 
+/// The same function, of which the rows are counted.
+pub(crate) fn with_tally(function: &Arc<ScalarUDF>, tally: Arc<Tally>) -> Arc<ScalarUDF> {
+    match function.inner().downcast_ref::<PredictFunction>() {
+        Some(ours) => Arc::new(ScalarUDF::from(PredictFunction { tally: Some(tally), ..ours.clone() })),
+        None => Arc::clone(function),
+    }
+}
+
 /// Whether two entries are of the same version of a model.
 pub(crate) fn same_version(a: &ModelEntry, b: &ModelEntry) -> bool {
     a.name == b.name && a.version == b.version && a.artifact == b.artifact
@@ -129,6 +141,7 @@ impl PredictFunction {
             return_type,
             signature,
             documentation,
+            tally: None,
         })
     }
 
@@ -226,6 +239,9 @@ impl ScalarUDFImpl for PredictFunction {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let num_rows = if constant { 1 } else { args.number_rows };
+        if let Some(tally) = &self.tally {
+            tally.add(num_rows);
+        }
         let columns = args.args.iter().map(|arg| arg.to_array(num_rows)).collect::<Result<Vec<_>>>()?;
         let result = self.evaluate(num_rows, &columns)?;
         Ok(if constant {

@@ -16,9 +16,10 @@ use datafusion_ml_redshift::{RedshiftDialect, copy_nested_as_json, planning_stat
 use parking_lot::Mutex;
 use url::Url;
 
+use crate::audit::Recorder;
 use crate::authorize::{Guard, Logins, log_in, register_whoami};
 use crate::background::Trainings;
-use crate::catalog::{Catalog, ModelName};
+use crate::catalog::{Action, Catalog, CatalogState, ModelName};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
 use crate::hints::{Places, with_hint};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) notices: Option<Arc<dyn Notices>>,
     pub(crate) stores: Arc<dyn ObjectStores>,
     pub(crate) keys: Option<SealingKeys>,
+    /// Where predictions are recorded, if they are.
+    pub(crate) recorder: Option<Arc<Recorder>>,
     pub(crate) algorithms: BTreeMap<String, Arc<dyn Algorithm>>,
     pub(crate) progress: Option<Arc<dyn TrainingProgress>>,
     /// For whom the session acts, and what that principal may do.
@@ -94,6 +97,7 @@ pub struct MlSessionBuilder {
     store: String,
     stores: Option<Arc<dyn ObjectStores>>,
     keys: Option<SealingKeys>,
+    predictions: Predictions,
     progress: Option<Arc<dyn TrainingProgress>>,
     notices: Option<Arc<dyn Notices>>,
     owner: String,
@@ -110,6 +114,13 @@ enum TablesOf {
     Context,
     /// They lie in the store.
     Store,
+}
+
+/// Whether predictions are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Predictions {
+    Unrecorded,
+    Recorded,
 }
 
 impl MlSessionBuilder {
@@ -137,6 +148,13 @@ impl MlSessionBuilder {
     /// Building fails if the store is not sealed, or with another key.
     pub fn with_sealing_keys(mut self, keys: SealingKeys) -> Self {
         self.keys = Some(keys);
+        self
+    }
+
+    /// Records in the store who predicts with which version of which model and how many rows, for `SELECT * FROM ml_audit`. A
+    /// record is written when a statement has ended; [`MlSession::flush_audit`] waits for that. No statement turns this off.
+    pub fn with_prediction_audit(mut self) -> Self {
+        self.predictions = Predictions::Recorded;
         self
     }
 
@@ -190,8 +208,21 @@ impl MlSessionBuilder {
     /// The session. Registers the `ml` options with the context. Fails if the store cannot be opened or its catalog
     /// cannot be read.
     pub async fn build(self) -> Result<MlSession> {
-        let Self { context, algorithms, store, stores, keys, progress, notices, owner, tables, user, password, logins } =
-            self;
+        let Self {
+            context,
+            algorithms,
+            store,
+            stores,
+            keys,
+            predictions,
+            progress,
+            notices,
+            owner,
+            tables,
+            user,
+            password,
+            logins,
+        } = self;
         {
             let state = context.state_ref();
             let mut state = state.write();
@@ -209,7 +240,9 @@ impl MlSessionBuilder {
         let catalog = Arc::new(Catalog::new(root.clone()));
         let state = catalog.refresh().await?;
         log_in(&state, user.as_deref(), password.as_deref(), logins)?;
-        let guard = Arc::new(Guard::new(Arc::clone(&catalog), root.clone(), owner, user));
+        let recorder = (predictions == Predictions::Recorded).then(|| Arc::new(Recorder::new(root.clone())));
+        let guard = Guard::new(Arc::clone(&catalog), root.clone(), recorder.clone(), owner, user);
+        let guard = Arc::new(guard);
         context.add_analyzer_rule(Arc::clone(&guard) as _);
         register_whoami(&mut context.state_ref().write(), &guard)?;
         let trainings = Trainings::default();
@@ -235,6 +268,7 @@ impl MlSessionBuilder {
                 notices,
                 stores,
                 keys,
+                recorder,
                 algorithms,
                 progress,
                 guard,
@@ -257,6 +291,7 @@ impl MlSession {
             store: "ml".to_owned(),
             stores: None,
             keys: None,
+            predictions: Predictions::Unrecorded,
             progress: None,
             notices: None,
             tables: TablesOf::Context,
@@ -335,6 +370,15 @@ impl MlSession {
         self.shared.trainings.finish().await
     }
 
+    /// Waits until the predictions of all statements that have ended are recorded, where they are. Fails if one could not be
+    /// recorded since this was last called.
+    pub async fn flush_audit(&self) -> Result<()> {
+        match &self.shared.recorder {
+            Some(recorder) => recorder.flush().await,
+            None => Ok(()),
+        }
+    }
+
     /// Plans a statement whose models have been resolved, in the session's dialect.
     pub(crate) async fn plan(&self, statement: DFStatement) -> Result<LogicalPlan> {
         let places = Places::of(&statement);
@@ -376,6 +420,14 @@ impl MlSession {
     /// The name of whom the session acts for: whose things are that it makes.
     pub(crate) fn user(&self) -> String {
         self.shared.guard.user()
+    }
+
+    /// Commits to the catalog in the name of whom the session acts for; see [`Catalog::commit_by`].
+    pub(crate) async fn commit(
+        &self,
+        decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
+    ) -> Result<Arc<CatalogState>> {
+        self.shared.catalog.commit_by(Some(&self.user()), decide).await
     }
 
     /// Says what is worth knowing of a statement that succeeds.

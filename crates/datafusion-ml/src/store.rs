@@ -2,6 +2,7 @@
 
 mod assumed;
 mod files;
+mod records;
 mod sealed;
 
 use std::fmt::Debug;

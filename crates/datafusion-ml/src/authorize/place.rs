@@ -58,7 +58,7 @@ mod tests {
         let root =
             StoreRoot::open(&parse_store_url("memory:").unwrap(), &stores, &StoreOptions::default()).await.unwrap();
         let root = root.sealed(&SealingKeys::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap()).unwrap();
-        let guard = Guard::new(Arc::new(Catalog::new(root.clone())), root.clone(), "admin".into(), None);
+        let guard = Guard::new(Arc::new(Catalog::new(root.clone())), root.clone(), None, "admin".into(), None);
         for place in root.places() {
             assert!(guard.check_place(&place.join("tables/t.parquet").unwrap()).is_err(), "{place}");
         }

@@ -120,13 +120,19 @@ impl AnalyzerRule for Guard {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if self.is_idle() {
-            return Ok(plan);
+        let plan = match self.is_idle() {
+            true => plan,
+            false => {
+                if self.principal().is_some() {
+                    self.look_again();
+                }
+                self.authorize(plan)?
+            }
+        };
+        match &self.recorder {
+            Some(recorder) => recorder.count(plan, &self.user()),
+            None => Ok(plan),
         }
-        if self.principal().is_some() {
-            self.look_again();
-        }
-        self.authorize(plan)
     }
 }
 

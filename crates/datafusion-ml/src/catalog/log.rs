@@ -12,6 +12,7 @@ use super::checkpoint;
 use super::entry::Action;
 use super::folder::{Folder, LogFile};
 use super::state::CatalogState;
+use crate::background::unix_seconds;
 use crate::error::{external, storage};
 use crate::store::StoreRoot;
 
@@ -31,11 +32,28 @@ pub struct Catalog {
     state: RwLock<Arc<CatalogState>>,
 }
 
-/// The content of a commit file.
+/// The content of a commit file. Earlier versions did not write who committed, and when.
 #[derive(Serialize, Deserialize)]
 struct Commit {
     format_version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
     actions: Vec<Action>,
+}
+
+/// A commit of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitEntry {
+    /// Its number, from 1.
+    pub version: u64,
+    /// The name of who committed, if that is known.
+    pub by: Option<String>,
+    /// When, in seconds since 1970-01-01 UTC, if that is known.
+    pub at: Option<i64>,
+    /// What was changed.
+    pub actions: Vec<Action>,
 }
 
 impl Catalog {
@@ -62,7 +80,7 @@ impl Catalog {
         loop {
             let commits = self.read_commits(version + 1, count).await?;
             let is_last = (commits.len() as u64) < count;
-            self.apply(version, commits);
+            self.apply(version, commits.into_iter().map(|commit| commit.actions).collect());
             if is_last {
                 return Ok(self.cached());
             }
@@ -71,10 +89,35 @@ impl Catalog {
         }
     }
 
-    /// Commits what `decide` makes of the newest state, or nothing if it makes nothing of it. If somebody else commits
-    /// first, `decide` is asked again with the state after that. Gives the state after the commit.
-    pub async fn commit(
+    /// Every commit, from the first on.
+    ///
+    /// Fails if one is missing, damaged, or of a later format.
+    pub async fn history(&self) -> Result<Vec<CommitEntry>> {
+        let mut history = Vec::new();
+        loop {
+            let first = history.len() as u64 + 1;
+            let commits = self.read_commits(first, READ_AHEAD).await?;
+            let is_last = (commits.len() as u64) < READ_AHEAD;
+            history.extend(commits.into_iter().zip(first..).map(|(commit, version)| {
+                let Commit { by, at, actions, .. } = commit;
+                CommitEntry { version, by, at, actions }
+            }));
+            if is_last {
+                return Ok(history);
+            }
+        }
+    }
+
+    /// [`Catalog::commit_by`], in nobody's name.
+    pub async fn commit(&self, decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>) -> Result<Arc<CatalogState>> {
+        self.commit_by(None, decide).await
+    }
+
+    /// Commits what `decide` makes of the newest state, or nothing if it makes nothing of it, in the name of `by`. If somebody
+    /// else commits first, `decide` is asked again with the state after that. Gives the state after the commit.
+    pub async fn commit_by(
         &self,
+        by: Option<&str>,
         mut decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
         for _ in 0..MAX_ATTEMPTS {
@@ -88,7 +131,7 @@ impl Catalog {
             let later = self.folder.list(file.version - 1).await?.into_iter().next();
             self.check_no_gap(file, later).await?;
             let format_version = actions.iter().map(Action::format).max().unwrap_or(1);
-            let commit = Commit { format_version, actions };
+            let commit = Commit { format_version, by: by.map(str::to_owned), at: Some(unix_seconds()), actions };
             let internal = |e: serde_json::Error| external(Error::internal(format!("{e}, in a commit of the catalog")));
             let bytes = serde_json::to_vec_pretty(&commit).map_err(internal)?;
             // What cannot be read back must not get into the log.
@@ -141,7 +184,7 @@ impl Catalog {
     }
 
     /// Reads `count` commits from `first` on, all at once; gives those before the first that does not exist.
-    async fn read_commits(&self, first: u64, count: u64) -> Result<Vec<Vec<Action>>> {
+    async fn read_commits(&self, first: u64, count: u64) -> Result<Vec<Commit>> {
         let files = (first..first + count).map(LogFile::commit);
         let mut commits = try_join_all(files.clone().map(|file| self.read_commit(file))).await?;
         for (position, file) in files.clone().enumerate() {
@@ -158,15 +201,14 @@ impl Catalog {
         Ok(commits.into_iter().map_while(|commit| commit).collect())
     }
 
-    async fn read_commit(&self, file: LogFile) -> Result<Option<Vec<Action>>> {
+    async fn read_commit(&self, file: LogFile) -> Result<Option<Commit>> {
         let bytes = self.folder.get(file).await?;
         bytes.map(|bytes| self.parse_commit(file, &bytes)).transpose()
     }
 
-    fn parse_commit(&self, file: LogFile, bytes: &[u8]) -> Result<Vec<Action>> {
+    fn parse_commit(&self, file: LogFile, bytes: &[u8]) -> Result<Commit> {
         self.folder.check_format(file, bytes)?;
-        let commit: Commit = serde_json::from_slice(bytes).map_err(|e| self.folder.damaged(file, &e))?;
-        Ok(commit.actions)
+        serde_json::from_slice(bytes).map_err(|e| self.folder.damaged(file, &e))
     }
 
     /// Takes in the commits that follow `version`, as far as that has not been done meanwhile.

@@ -31,7 +31,7 @@ pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
 pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};
 pub use indexed::IndexedEntry;
-pub use log::Catalog;
+pub use log::{Catalog, CommitEntry};
 pub use relation::{
     ColumnEntry, FileEntry, Identity, RelationEntry, RelationKind, RelationName, SchemaEntry, TableEntry, ViewEntry,
 };

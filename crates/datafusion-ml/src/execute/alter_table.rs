@@ -167,7 +167,7 @@ async fn rename(session: &MlSession, relations: &Arc<StoredRelations>, name: &Re
         }));
         Ok(actions)
     };
-    relations.catalog.commit(decide).await.map(drop)
+    relations.commit(decide).await.map(drop)
 }
 
 async fn give(session: &MlSession, relations: &Arc<StoredRelations>, name: &RelationName, user: &str) -> Result<()> {
@@ -181,7 +181,7 @@ async fn give(session: &MlSession, relations: &Arc<StoredRelations>, name: &Rela
         let given = RelationEntry { version, owner: user.to_owned(), ..entry };
         Ok(vec![Action::PutRelation(Box::new(given))])
     };
-    relations.catalog.commit(decide).await.map(drop)
+    relations.commit(decide).await.map(drop)
 }
 
 /// The relation as it is when the change is committed.

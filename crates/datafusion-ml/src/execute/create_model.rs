@@ -127,7 +127,8 @@ async fn begin(session: &MlSession, statement: &CreateModel, draft: TrainingEntr
         entry = Arc::new(TrainingEntry { id: state.version() + 1, ..entry.as_ref().clone() });
         Ok(vec![Action::PutTraining(Box::new(entry.as_ref().clone()))])
     };
-    let state = shared.catalog.commit(decide).await?;
+    let owner = session.user();
+    let state = shared.catalog.commit_by(Some(&owner), decide).await?;
     shared.trainings.cancel_unwanted(&state);
     Ok(entry)
 }
@@ -320,7 +321,7 @@ async fn commit(
         let version = state.model(&entry.name).map_or(1, |replaced| replaced.key().version + 1);
         Ok(vec![Action::PutModel(Box::new(ModelEntry { version, ..entry.clone() }))])
     };
-    let state = shared.catalog.commit(decide).await?;
+    let state = shared.catalog.commit_by(Some(&entry.owner), decide).await?;
     shared.trainings.cancel_unwanted(&state);
     state.model(&entry.name).map_or_else(|| Ok(Arc::new(entry.clone())), |model| model.entry().cloned())
 }

@@ -120,7 +120,7 @@ async fn create_in_store(
         let version = state.version() + 1;
         Ok(vec![Action::PutRelation(Box::new(RelationEntry { id: version, version, ..entry.clone() }))])
     };
-    relations.catalog.commit(decide).await.map(drop)
+    relations.commit(decide).await.map(drop)
 }
 
 /// A table that ends with the session.

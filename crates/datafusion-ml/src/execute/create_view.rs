@@ -74,7 +74,7 @@ pub(super) async fn execute(
         let (owner, kind) = (session.user(), RelationKind::View(view.clone()));
         Ok(vec![Action::PutRelation(Box::new(RelationEntry { name: name.clone(), id, version, owner, kind }))])
     };
-    relations.catalog.commit(decide).await?;
+    relations.commit(decide).await?;
     if is_there {
         session.notice(&format!("{name} exists already, nothing was done"));
     }

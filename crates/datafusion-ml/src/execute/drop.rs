@@ -88,7 +88,7 @@ async fn drop_relations(
         dropped.extend(views);
         Ok(dropped.into_iter().map(Action::DropRelation).collect())
     };
-    relations.catalog.commit(decide).await?;
+    relations.commit(decide).await?;
     for name in of_context {
         if let Some(schema) = relations.context_schema(&name.schema) {
             schema.deregister_table(&name.name)?;
@@ -224,7 +224,7 @@ async fn drop_schema(
         actions.extend(models_inside.into_iter().map(Action::DropModel));
         Ok(if is_there { actions } else { Vec::new() })
     };
-    let state = relations.catalog.commit(decide).await?;
+    let state = relations.commit(decide).await?;
     session.shared.trainings.cancel_unwanted(&state);
     models.iter().for_each(|model| deregister(session, model));
     views.iter().for_each(|view| session.notice(&format!("view {view} is dropped, too")));

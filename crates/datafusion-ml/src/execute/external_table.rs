@@ -64,6 +64,6 @@ pub(super) async fn execute(
         let version = state.version() + 1;
         Ok(vec![Action::PutRelation(Box::new(RelationEntry { id: version, version, ..entry.clone() }))])
     };
-    relations.catalog.commit(decide).await?;
+    relations.commit(decide).await?;
     no_rows(session).map(Some)
 }

@@ -29,7 +29,7 @@ pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
         }
         Ok(actions)
     };
-    session.shared.catalog.commit(decide).await.map(drop)
+    session.commit(decide).await.map(drop)
 }
 
 /// Takes privileges: all that the statement names, or none. What is not there need not be taken.
@@ -50,7 +50,7 @@ pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
         }
         Ok(actions)
     };
-    session.shared.catalog.commit(decide).await.map(drop)
+    session.commit(decide).await.map(drop)
 }
 
 /// RESTRICT, as always: who has granted on what is to be revoked keeps it until that has been revoked.

@@ -86,7 +86,7 @@ async fn commit(
         session.shared.guard.rights(state).check_superuser(what)?;
         decide(state, state.access())
     };
-    session.shared.catalog.commit(decide).await.map(drop)
+    session.commit(decide).await.map(drop)
 }
 
 /// What PUBLIC has from the first user on, as in Redshift: the schema public, and every IAM role.
@@ -123,7 +123,7 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
         user.superuser = options.superuser.unwrap_or(user.superuser);
         Ok(vec![Action::PutUser(user)])
     };
-    session.shared.catalog.commit(decide).await.map(drop)
+    session.commit(decide).await.map(drop)
 }
 
 /// All of them, or none.

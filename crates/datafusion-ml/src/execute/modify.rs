@@ -181,7 +181,7 @@ async fn commit_rows(relations: &Arc<StoredRelations>, entry: &RelationEntry) ->
         let entry = RelationEntry { version, kind: RelationKind::Table(table), ..current.as_ref().clone() };
         Ok(vec![Action::PutRelation(Box::new(entry))])
     };
-    relations.catalog.commit(decide).await.map(drop)
+    relations.commit(decide).await.map(drop)
 }
 
 /// `SELECT * FROM table`, as `change` changes it.

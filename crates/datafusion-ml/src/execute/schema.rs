@@ -38,7 +38,7 @@ pub(super) async fn create(
             _ => Ok(vec![Action::PutSchema(SchemaEntry { name: name.clone(), owner: session.user() })]),
         }
     };
-    relations.catalog.commit(decide).await?;
+    relations.commit(decide).await?;
     if is_there {
         session.notice(&format!("schema {name} exists already, nothing was done"));
     }

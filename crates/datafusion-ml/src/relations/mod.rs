@@ -34,7 +34,7 @@ pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{StoredTable, write_plan};
 use crate::authorize::{Rights, ViewOf};
-use crate::catalog::{Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
+use crate::catalog::{Action, Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
@@ -161,6 +161,14 @@ impl StoredRelations {
             RelationKind::External(text) => external::provider(&self.session()?, &entry.name, text).await.map(drop),
             _ => Ok(()),
         }
+    }
+
+    /// Commits to the catalog in the name of whom the session acts for.
+    pub(crate) async fn commit(
+        &self,
+        decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
+    ) -> Result<Arc<CatalogState>> {
+        self.session()?.commit(decide).await
     }
 
     pub(crate) fn session(&self) -> Result<MlSession> {

@@ -197,7 +197,7 @@ impl DataSink for StoredSink {
             true => Ok(vec![Action::PutRelation(Box::new(self.changed(state, &files, &columns)?))]),
             false => Ok(Vec::new()),
         };
-        self.relations.catalog.commit(decide).await?;
+        self.relations.commit(decide).await?;
         Ok(rows)
     }
 }

@@ -1,4 +1,4 @@
-//! Redshift's system views of models, as far as a statement names them: they are made of the newest state of the catalog
+//! Redshift's system views of models, and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
 //! before the statement is planned, and put into the schema `pg_catalog`.
 
 use std::ops::ControlFlow;
@@ -12,8 +12,10 @@ use datafusion::common::TableReference;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, visit_relations_mut};
+use futures::FutureExt;
 
 use super::rights;
+use crate::audit::audit_table;
 use crate::authorize::{GuardedTable, Rights, Seal};
 use crate::background::{TrainingStatus, find_training};
 use crate::catalog::{CatalogState, Grantee, ModelName, Object};
@@ -33,10 +35,13 @@ enum SystemView {
     SvvMlModelPrivileges,
     /// A row per function of a model: its arguments and their types.
     PgProc,
+    /// A row per change, newest first.
+    MlAudit,
 }
 
 impl SystemView {
-    const ALL: [Self; 4] = [Self::StvMlModelInfo, Self::SvvMlModelInfo, Self::SvvMlModelPrivileges, Self::PgProc];
+    const ALL: [Self; 5] =
+        [Self::StvMlModelInfo, Self::SvvMlModelInfo, Self::SvvMlModelPrivileges, Self::PgProc, Self::MlAudit];
 
     fn name(self) -> &'static str {
         match self {
@@ -44,6 +49,7 @@ impl SystemView {
             Self::SvvMlModelInfo => "svv_ml_model_info",
             Self::SvvMlModelPrivileges => "svv_ml_model_privileges",
             Self::PgProc => "pg_proc",
+            Self::MlAudit => "ml_audit",
         }
     }
 
@@ -114,6 +120,7 @@ async fn rows(
         SystemView::SvvMlModelInfo => model_info(session, &state, &rights, Some(database)).await,
         SystemView::SvvMlModelPrivileges => privileges(&state, &rights),
         SystemView::PgProc => functions(&state, &rights),
+        SystemView::MlAudit => audit_table(session, &rights).boxed().await,
     };
     Ok((rows?, rights.name().to_owned()))
 }
