@@ -71,10 +71,7 @@ fn literal(expr: &Expr) -> Option<ScalarValue> {
     match expr {
         Expr::Literal(value, _) => Some(value.clone()),
         Expr::ScalarFunction(ScalarFunction { func, args }) => match (func.name(), args.as_slice()) {
-            (ISO_DATETIME, [text]) => match literal(text)?.try_as_str()? {
-                Some(text) => Some(ScalarValue::Utf8(Some(iso_text(text)))),
-                None => None,
-            },
+            (ISO_DATETIME, [text]) => literal(text)?.try_as_str()?.map(|text| ScalarValue::Utf8(Some(iso_text(text)))),
             (ROUND_TO_INTEGER | TEXT, [Expr::Literal(value, _)]) if value.try_as_str().is_some() => Some(value.clone()),
             _ => None,
         },

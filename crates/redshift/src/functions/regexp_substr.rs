@@ -1,6 +1,7 @@
 //! `REGEXP_SUBSTR(text, pattern [, position [, occurrence [, parameters]]])`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
@@ -43,14 +44,13 @@ fn compute(args: &[ArrayRef]) -> Result<ArrayRef> {
         else {
             return exec_err!("REGEXP_SUBSTR: position and occurrence are counted from 1");
         };
-        if !known.contains_key(&(pattern, parameters)) {
-            known.insert((pattern, parameters), compile(pattern, parameters)?);
-        }
+        let regex = match known.entry((pattern, parameters)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(compile(pattern, parameters)?),
+        };
         let start = subject.char_indices().nth(position - 1).map_or(subject.len(), |(byte, _)| byte);
         let group = usize::from(parameters.contains('e'));
-        let found = known
-            .get(&(pattern, parameters))
-            .and_then(|regex| regex.captures_iter(&subject[start..]).nth(occurrence - 1));
+        let found = regex.captures_iter(&subject[start..]).nth(occurrence - 1);
         results.append_value(found.and_then(|found| found.get(group)).map_or("", |found| found.as_str()));
     }
     Ok(Arc::new(results.finish()))

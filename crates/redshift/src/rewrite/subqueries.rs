@@ -103,7 +103,7 @@ fn is_in(value: &Expr, query: &Query) -> Result<Expr> {
     if let SetExpr::Select(select) = found.body.as_mut()
         && let Some(Expr::BinaryOp { right, .. }) = &mut select.selection
     {
-        *right = Box::new(value.clone());
+        **right = value.clone();
     }
     let any = template("SELECT COUNT(*) > 0 FROM (SELECT 0) AS \"in\"")?;
     let unknown = template("SELECT COUNT(*) > COUNT(\"in\".\"value\") FROM (SELECT 0) AS \"in\" (\"value\")")?;
@@ -137,6 +137,6 @@ fn put_from(template: &mut Query, query: &Query) {
         && let [from] = select.from.as_mut_slice()
         && let TableFactor::Derived { subquery, .. } = &mut from.relation
     {
-        *subquery = Box::new(query.clone());
+        **subquery = query.clone();
     }
 }
