@@ -84,7 +84,7 @@ async fn a_sealed_store_does_what_another_does_and_shows_nothing() {
     assert_eq!(value(&second, "SELECT string_agg(jam, ' ' ORDER BY id) FROM pantry").await, "marmalade honey");
     // Read by ranges, of which some begin and end within a segment.
     assert_eq!(value(&second, "SELECT count(*) FROM wide WHERE text = md5(id::varchar)").await, "30000");
-    assert_eq!(value(&second, "SELECT count(*) FROM ml_training_info('banknote_model')").await != "0", true);
+    assert_ne!(value(&second, "SELECT count(*) FROM ml_training_info('banknote_model')").await, "0");
     run(&second, "SET ml.vacuum_keep_seconds = 0").await;
     run(&second, "DELETE FROM pantry WHERE id = 1").await;
     assert!(answer(&second, "VACUUM").await.contains("| 2             |"), "the files of both versions before");
