@@ -10,10 +10,14 @@
 //! statement), [`Guard`] is a rule of DataFusion's analyzer that finds our functions and tables anywhere in it before it is
 //! run, and asks the newest state of the catalog.
 //!
-//! **A view runs with its owner's rights**, as in Redshift: who may SELECT from it need not be able to use what it reads.
-//! [`ViewOf`] stands in a plan where a view was put into it, until the analyzer has seen it.
+//! **A view runs with its owner's rights**, as in Redshift: who may SELECT from it need not be able to use what it reads,
+//! nor see it: EXPLAIN and the information schema do not tell. [`ViewOf`] stands in a plan where a view was put into it, until
+//! the analyzer has seen it.
+//!
+//! **Names are shared**, as in Redshift: CREATE says that a name is taken, also by what one may not use, but not by what.
 
 mod login;
+mod nodes;
 mod password;
 mod place;
 mod plan;
@@ -27,9 +31,10 @@ use datafusion_ml_core::{Error, ErrorKind};
 use parking_lot::Mutex;
 
 pub(crate) use self::login::{Logins, log_in};
+pub(crate) use self::nodes::{Prepared, ViewOf};
 use self::password::is_password;
 pub(crate) use self::password::verifier;
-pub(crate) use self::plan::{GuardedTable, Seal, ViewOf, check_relation};
+pub(crate) use self::plan::{GuardedTable, Seal, check_relation};
 pub(crate) use self::rights::Rights;
 pub(crate) use self::whoami::{call_whoami, register_whoami};
 use crate::audit::Recorder;

@@ -20,6 +20,7 @@ mod transactions;
 mod unload;
 mod vacuum;
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::not_impl_err;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Statement as PlanStatement};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{ResetStatement, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
@@ -39,7 +40,7 @@ use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
 pub(crate) use self::role::{check_role, state_with_role};
-use crate::authorize::denied;
+use crate::authorize::{Prepared, denied};
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::{find_error, invalid};
@@ -49,6 +50,9 @@ use crate::resolve::{deregister, forget_unusable, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{Reader, show, show_all, show_training};
 use crate::sql::{CreateTable, DropModel, MlParser, ShowModel, Statement, invalid_at};
+
+/// As in Redshift.
+const MAX_NAME_BYTES: usize = 127;
 
 /// So often a statement is run again because others have changed its table meanwhile. Each time one of them got on.
 const MAX_RERUNS: usize = 32;
@@ -122,7 +126,12 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
         return Ok(answer);
     }
     resolve(session, &mut statement, None).await?;
-    let plan = session.plan(statement).await?;
+    let mut plan = session.plan(statement).await?;
+    if let LogicalPlan::Statement(PlanStatement::Prepare(prepare)) = &mut plan
+        && !session.shared.guard.is_idle()
+    {
+        prepare.input = Arc::new(Prepared::plan(prepare.input.as_ref().clone()));
+    }
     session.context().execute_logical_plan(plan).await
 }
 
@@ -184,10 +193,10 @@ fn count_answer(session: &MlSession, count: u64) -> Result<DataFrame> {
 }
 
 /// Tells of clauses that were read and have no effect.
-pub(crate) fn notice_ignored(session: &MlSession, ignored: &[&'static str]) {
+pub(crate) fn notice_ignored(session: &MlSession, ignored: &[impl Borrow<str>]) {
     match ignored {
         [] => {}
-        [one] => session.notice(&format!("{one} has no effect here")),
+        [one] => session.notice(&format!("{} has no effect here", one.borrow())),
         several => session.notice(&format!("{} have no effect here", several.join(", "))),
     }
 }
@@ -294,6 +303,12 @@ fn qualified_name(name: &ObjectName, default_schema: &str) -> Result<ModelName> 
     if let Some(part) = parts.iter().find(|part| part.is_empty() || part.contains(['.', '/', '\\'])) {
         return Err(invalid(format!(
             "\"{part}\" in {name} cannot be part of a name; use letters, digits and underscores"
+        )));
+    }
+    if let Some(part) = parts.iter().find(|part| part.len() > MAX_NAME_BYTES) {
+        return Err(invalid(format!(
+            "a name of {} bytes is too long; a name has at most {MAX_NAME_BYTES} bytes",
+            part.len()
         )));
     }
     match parts.as_slice() {

@@ -76,7 +76,13 @@ impl Visitor for Places {
         match expr {
             Expr::Identifier(ident) => self.ident(ident),
             Expr::CompoundIdentifier(parts) => parts.iter().for_each(|part| self.ident(part)),
-            Expr::Function(function) => self.name(&function.name),
+            Expr::Function(function) => {
+                self.name(&function.name);
+                if let [first, _, ..] = function.name.0.as_slice() {
+                    let span = first.as_ident().map_or_else(Span::empty, |ident| ident.span);
+                    self.0.entry(unquoted(&function.name)).or_insert(span);
+                }
+            }
             Expr::Cast { data_type: DataType::Custom(name, _), .. } => self.name(name),
             _ => {}
         }
@@ -92,6 +98,12 @@ impl Visitor for Places {
         self.0.entry(text.to_lowercase()).or_insert(value.span);
         ControlFlow::Continue(())
     }
+}
+
+/// The parts of a name in lower case, joined by dots, as [`Places`] and DataFusion's errors have it.
+fn unquoted(name: &ObjectName) -> String {
+    let parts = name.0.iter().filter_map(ObjectNamePart::as_ident).map(|part| part.value.to_lowercase());
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// The error of a statement that could not be planned, in words that help.

@@ -2,6 +2,7 @@
 
 mod assumed;
 mod files;
+mod places;
 mod records;
 mod sealed;
 
@@ -25,6 +26,7 @@ use url::Url;
 
 pub(crate) use self::assumed::with_role;
 pub(crate) use self::files::{SourceFile, SourceFiles};
+pub(crate) use self::places::is_within;
 use self::sealed::SealedStore;
 pub use self::sealed::SealingKeys;
 pub(crate) use self::sealed::{key_id_of, reason};

@@ -1,79 +1,28 @@
 //! What a plan uses, wherever in it.
 
-use std::cmp::Ordering;
-use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::plan_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchemaRef, plan_err};
 use datafusion::datasource::listing::{ListingTable, ListingTableUrl};
 use datafusion::datasource::{TableType, source_as_provider};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore, WriteOp};
+use datafusion::logical_expr::{Expr, LogicalPlan, WriteOp};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 
+use super::nodes::{Prepared, ViewOf};
 use super::{Guard, Rights, denied};
-use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry};
+use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry, RelationKind};
 use crate::explain::explained_models;
 use crate::predict::entry_of;
 use crate::relations::StoredTable;
 use crate::tables::evaluated_entry;
-
-/// Stands in a plan where the plan of a view, or of an external table, was put in. The analyzer removes it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct ViewOf {
-    /// The schema and name.
-    name: ModelName,
-    input: LogicalPlan,
-}
-
-impl ViewOf {
-    /// The plan of a view.
-    pub(crate) fn plan(name: ModelName, input: LogicalPlan) -> LogicalPlan {
-        LogicalPlan::Extension(Extension { node: Arc::new(Self { name, input }) })
-    }
-}
-
-impl PartialOrd for ViewOf {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (self == other).then_some(Ordering::Equal).or_else(|| self.name.partial_cmp(&other.name).filter(|o| o.is_ne()))
-    }
-}
-
-impl UserDefinedLogicalNodeCore for ViewOf {
-    fn name(&self) -> &str {
-        "ViewOf"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "ViewOf: {}", self.name)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match (inputs.pop(), inputs.is_empty()) {
-            (Some(input), true) => Ok(Self { name: self.name.clone(), input }),
-            _ => plan_err!("a view has one plan"),
-        }
-    }
-}
 
 /// What a table in memory tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +86,7 @@ impl AnalyzerRule for Guard {
 }
 
 impl Guard {
-    /// Fails if the plan uses what the principal may not use; else gives it without [`ViewOf`].
+    /// Fails if the plan uses what the principal may not use; else gives it without [`ViewOf`] and [`Prepared`].
     pub(crate) fn authorize(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let state = self.catalog.cached();
         let rights = self.rights(&state);
@@ -147,31 +96,70 @@ impl Guard {
     /// Reads what others have committed meanwhile: a plan may be older than a REVOKE. An analyzer cannot wait for a store
     /// on a runtime of one thread; there the state is that of the session's last statement.
     fn look_again(&self) {
-        if let Ok(runtime) = Handle::try_current()
-            && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
-        {
-            // If the store cannot be reached now, the state that was read last must do.
-            let _ = tokio::task::block_in_place(|| runtime.block_on(self.catalog.refresh()));
+        let Ok(runtime) = Handle::try_current() else { return };
+        if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
+            return;
         }
+        // If the store cannot be reached now, the state that was read last must do.
+        if worker_index().is_some() {
+            let _ = tokio::task::block_in_place(|| runtime.block_on(self.catalog.refresh()));
+            return;
+        }
+        // The thread is none of the runtime's own, and may be that of a `LocalSet`, where `block_in_place` panics.
+        let (done, refreshed) = mpsc::channel();
+        let catalog = Arc::clone(&self.catalog);
+        runtime.spawn(async move {
+            let _ = catalog.refresh().await;
+            let _ = done.send(());
+        });
+        let _ = refreshed.recv();
     }
 
     fn check(&self, state: &CatalogState, rights: &Rights, plan: LogicalPlan) -> Result<LogicalPlan> {
         let checked = plan.transform_down_with_subqueries(|node| {
-            if let LogicalPlan::Extension(extension) = &node
-                && let Some(view) = extension.node.as_any().downcast_ref::<ViewOf>()
-            {
+            if let Some(view) = ViewOf::at(&node) {
                 let Some(relation) = state.relation(&view.name) else { return no_table(&view.name) };
                 check_relation(state, rights, Privilege::Select, relation)?;
                 let owner = self.rights_of_owner(state, &relation.owner);
                 let inner = self.check(state, &owner, view.input.clone())?;
                 return Ok(Transformed::new(inner, true, TreeNodeRecursion::Jump));
             }
+            if let Some(prepared) = Prepared::at(&node) {
+                self.check(state, rights, prepared.uses.clone())?;
+                let inner = self.check(state, rights, prepared.input.clone())?;
+                return Ok(Transformed::new(inner, true, TreeNodeRecursion::Jump));
+            }
             if !rights.is_superuser() {
+                if matches!(node, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+                    self.check_shown(state, rights, &node)?;
+                }
                 check_node(self, state, rights, &node)?;
             }
             Ok(Transformed::no(node))
         })?;
         Ok(checked.data)
+    }
+
+    /// Fails if the plan reads a view of what the principal may not use: to show the plan would tell what that is.
+    fn check_shown(&self, state: &CatalogState, rights: &Rights, plan: &LogicalPlan) -> Result<()> {
+        let walked = plan.apply_with_subqueries(|node| {
+            let Some(view) = ViewOf::at(node) else { return Ok(TreeNodeRecursion::Continue) };
+            if let Some(relation) = state.relation(&view.name)
+                && matches!(relation.kind, RelationKind::View(_))
+                && !rights.owns(&relation.owner)
+            {
+                self.check(state, rights, view.input.clone()).map_err(|_| {
+                    denied(format!(
+                        "permission denied to EXPLAIN view {0}: its plan shows what it reads; ask its owner {1}, or run the \
+                         query without EXPLAIN",
+                        relation.name, relation.owner
+                    ))
+                })?;
+                self.check_shown(state, rights, &view.input)?;
+            }
+            Ok(TreeNodeRecursion::Jump)
+        });
+        walked.map(drop)
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
-use datafusion::sql::sqlparser::ast::{ColumnDef, Expr, Ident, SelectItem, SetExpr, TableWithJoins};
+use datafusion::sql::sqlparser::ast::{ColumnDef, Expr, Ident, ObjectName, SelectItem, SetExpr, TableWithJoins};
 
 use super::create_table::Columns;
 use super::drop::readers;
 use super::insert::default_expression;
-use super::{model_name, no_rows, no_such_relation, plan_query, run_count, select_template};
+use super::{model_name, no_rows, no_such_relation, plan_query, qualified_name, run_count, select_template};
 use crate::authorize::denied;
 use crate::catalog::{Action, CatalogState, GrantEntry, Object, RelationEntry, RelationKind, RelationName, TableEntry};
 use crate::error::invalid;
@@ -144,14 +144,14 @@ fn table_of(session: &MlSession, name: &RelationName) -> Result<TableWithJoins> 
 }
 
 async fn rename(session: &MlSession, relations: &Arc<StoredRelations>, name: &RelationName, to: &Ident) -> Result<()> {
-    let new = RelationName::new(&name.schema, folded(to));
+    let new = qualified_name(&ObjectName::from(vec![to.clone()]), &name.schema)?;
     if relations.is_of_context(&new) {
         return Err(invalid(format!("a table {new} of this session exists already; choose another name")));
     }
     let decide = |state: &CatalogState| {
         let entry = current(session, state, name)?;
         if let Some(other) = state.relation(&new) {
-            return Err(exists(other));
+            return Err(exists(state, &session.shared.guard.rights(state), other));
         }
         if let Some(view) = readers(session, state, name).first() {
             return Err(invalid(format!("{view} reads {name} by its name; drop it first, and create it again after")));

@@ -267,10 +267,11 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel, sources: &
     let kms_key_id = settings.kms_key_id.clone();
     let role = statement.iam_role.as_ref().and_then(IamRole::arn);
     let shared = &session.shared;
+    let elsewhere = |url: Url| shared.guard.check_bucket(&url).map(|()| url);
     let url = match &settings.s3_bucket {
         None if kms_key_id.is_none() && role.is_none() => return Ok(None),
         None => shared.root.url().clone(),
-        Some(bucket) if bucket.contains("://") => parse_store_url(bucket)?,
+        Some(bucket) if bucket.contains("://") => elsewhere(parse_store_url(bucket)?)?,
         Some(bucket) => {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
             if bucket.is_empty() || bucket.starts_with('.') || !bucket.chars().all(is_plain) {
@@ -279,8 +280,10 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel, sources: &
                 )));
             }
             let root = session.options().bucket_root;
-            let root = if root.is_empty() { format!("{}buckets/", shared.root.url()) } else { root };
-            parse_store_url(&format!("{root}{bucket}"))?
+            match root.is_empty() {
+                true => parse_store_url(&format!("{}buckets/{bucket}", shared.root.url()))?,
+                false => elsewhere(parse_store_url(&format!("{root}{bucket}"))?)?,
+            }
         }
     };
     if let Some(role) = role

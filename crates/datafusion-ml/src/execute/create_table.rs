@@ -53,7 +53,7 @@ pub(super) async fn execute(session: &MlSession, statement: CreateTable) -> Resu
     if let Some(other) = state.relation(&name).filter(|_| !is_temporary)
         && !(rights.owns(&other.owner) && table.or_replace && other.table().is_some())
     {
-        return Err(exists(other));
+        return Err(exists(&state, &rights, other));
     }
     let (columns, rows) = content(session, &table).await?;
     columns.check_names()?;
@@ -112,9 +112,12 @@ async fn create_in_store(
         return run_count(session.context().state(), write_plan(relations, entry, rows, change)?).await.map(drop);
     }
     let decide = |state: &CatalogState| {
+        let rights = session.shared.guard.rights(state);
         match state.relation(&entry.name) {
             Some(_) if statement.if_not_exists => return Ok(Vec::new()),
-            Some(other) if !(statement.or_replace && other.table().is_some()) => return Err(exists(other)),
+            Some(other) if !(rights.owns(&other.owner) && statement.or_replace && other.table().is_some()) => {
+                return Err(exists(state, &rights, other));
+            }
             _ => {}
         }
         let version = state.version() + 1;

@@ -64,7 +64,7 @@ pub(super) async fn execute(
         match current {
             Some(_) if is_there => return Ok(Vec::new()),
             Some(other) if !(rights.owns(&other.owner) && statement.or_replace && other.noun() == "view") => {
-                return Err(exists(other));
+                return Err(exists(state, &rights, other));
             }
             _ => {}
         }

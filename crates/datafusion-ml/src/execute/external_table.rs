@@ -51,14 +51,14 @@ pub(super) async fn execute(
         !(rights.owns(&other.owner) && statement.or_replace && is_external)
     };
     if let Some(other) = taken.filter(|other| hinders(other)) {
-        return Err(exists(other));
+        return Err(exists(&state, &rights, other));
     }
     // What cannot be read is not kept.
     relations.check(&entry).await?;
     let decide = |state: &CatalogState| {
         match state.relation(&entry.name) {
             Some(_) if statement.if_not_exists => return Ok(Vec::new()),
-            Some(other) if hinders(other) => return Err(exists(other)),
+            Some(other) if hinders(other) => return Err(exists(state, &rights, other)),
             _ => {}
         }
         let version = state.version() + 1;

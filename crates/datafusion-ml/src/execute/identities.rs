@@ -6,7 +6,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::Ident;
 
-use super::{grants, no_rows};
+use super::{MAX_NAME_BYTES, grants, no_rows, notice_ignored};
 use crate::authorize::{denied, verifier};
 use crate::catalog::{
     Access, Action, CatalogState, GrantEntry, GrantKey, Grantee, GroupEntry, Object, Privilege, RoleEntry, UserEntry,
@@ -29,17 +29,26 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
         AccessStatement::Drop(kind, if_exists, names) => drop_identities(session, kind, if_exists, &names).await?,
         AccessStatement::CreateUser(name, options) => {
             let (name, verifier) = (name_of(&name)?, verifier_of(options.password.as_ref())?);
+            let groups: BTreeSet<String> = options.groups.iter().map(folded).collect();
             commit(session, "CREATE USER", |state, access| {
                 check_free(access.users.contains_key(&name), IdentityKind::User, &name)?;
+                let join = |group: &String| {
+                    let mut group =
+                        access.groups.get(group).cloned().ok_or_else(|| missing(IdentityKind::Group, group))?;
+                    group.members.insert(name.clone());
+                    Ok(Action::PutGroup(group))
+                };
+                let joined = groups.iter().map(join).collect::<Result<Vec<_>>>()?;
                 let user = UserEntry {
                     name: name.clone(),
                     id: state.version() + 1,
                     superuser: options.superuser == Some(true),
                     verifier: verifier.clone(),
                 };
-                Ok(first_grants(session, access).into_iter().chain([Action::PutUser(user)]).collect())
+                Ok(first_grants(session, access).into_iter().chain([Action::PutUser(user)]).chain(joined).collect())
             })
             .await?;
+            notice_ignored(session, &options.ignored);
         }
         AccessStatement::CreateGroup(name, members) => {
             let (name, members) = (name_of(&name)?, members.iter().map(folded).collect::<BTreeSet<_>>());
@@ -123,7 +132,9 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
         user.superuser = options.superuser.unwrap_or(user.superuser);
         Ok(vec![Action::PutUser(user)])
     };
-    session.commit(decide).await.map(drop)
+    session.commit(decide).await?;
+    notice_ignored(session, &options.ignored);
+    Ok(())
 }
 
 /// All of them, or none.
@@ -213,6 +224,10 @@ pub(super) fn missing(kind: IdentityKind, name: &str) -> DataFusionError {
 
 fn name_of(name: &Ident) -> Result<String> {
     match folded(name) {
+        name if name.len() > MAX_NAME_BYTES => Err(invalid(format!(
+            "a name of {} bytes is too long; a name has at most {MAX_NAME_BYTES} bytes",
+            name.len()
+        ))),
         name if name == "public" || name.trim().is_empty() || name.contains(char::is_control) => {
             Err(invalid(format!("\"{name}\" cannot be a name here; choose another")))
         }

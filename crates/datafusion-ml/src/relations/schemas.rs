@@ -8,7 +8,7 @@ use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
 
-use super::StoredRelations;
+use super::{StoredRelations, VIEW_OWNER};
 use crate::catalog::{RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 
@@ -69,11 +69,15 @@ impl SchemaProvider for StoredSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let relation = RelationName::new(&self.name, name);
+        // What a view reads is what its owner meant, not a temporary table that its reader has put before it.
+        let is_of_view = || VIEW_OWNER.try_with(|_| ()).is_ok();
+        let is_stored = || self.relations.catalog.cached().relation(&relation).is_some();
         // Asked first, since `inner` may take any name for that of a file.
-        if self.inner.table_exist(name) {
+        if self.inner.table_exist(name) && !(is_of_view() && is_stored()) {
             return self.inner.table(name).await;
         }
-        self.relations.find(&RelationName::new(&self.name, name)).await
+        self.relations.find(&relation).await
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {

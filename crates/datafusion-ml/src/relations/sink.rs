@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use super::rows::RowGate;
 use super::{StoredRelations, decode_schema};
+use crate::authorize::Rights;
 use crate::catalog::{
     Action, CatalogState, ColumnEntry, FileEntry, RelationEntry, RelationKind, RelationName, TableEntry,
 };
@@ -128,8 +129,12 @@ impl StoredSink {
         if self.change != Change::Replace {
             table.columns = columns.to_vec();
         }
+        let rights = self.relations.rights(state)?;
         match (self.change, current) {
-            (Change::Create, Some(other)) => return Err(exists(other)),
+            (Change::Create, Some(other)) => return Err(exists(state, &rights, other)),
+            (Change::CreateOrReplace, Some(other)) if !(rights.owns(&other.owner) && other.table().is_some()) => {
+                return Err(exists(state, &rights, other));
+            }
             (Change::Create | Change::CreateOrReplace, _) => {
                 entry.id = version;
                 table.files = files.to_vec();
@@ -166,9 +171,12 @@ fn parquet_options(global: ParquetOptions, schema: &Schema) -> TableParquetOptio
 }
 
 /// The error for a name that is taken.
-pub(crate) fn exists(other: &RelationEntry) -> DataFusionError {
-    let noun = other.noun();
-    invalid(format!("{noun} {} exists already; choose another name, or drop it first", other.name))
+pub(crate) fn exists(state: &CatalogState, rights: &Rights, other: &RelationEntry) -> DataFusionError {
+    let (noun, name) = (other.noun(), &other.name);
+    invalid(match rights.may_see(state, other) {
+        true => format!("{noun} {name} exists already; choose another name, or drop it first"),
+        false => format!("name {name} is taken; choose another"),
+    })
 }
 
 /// The error for a table that another statement has changed meanwhile.

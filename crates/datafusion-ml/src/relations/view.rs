@@ -10,11 +10,11 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
 use super::VIEW_OWNER;
 use crate::authorize::ViewOf;
-use crate::catalog::{RelationEntry, ViewEntry};
+use crate::catalog::{FunctionName, RelationEntry, ViewEntry};
 use crate::error::{find_error, invalid};
 use crate::resolve::resolve;
 use crate::session::MlSession;
-use crate::sql::{MlParser, Statement};
+use crate::sql::{MlParser, Statement, qualify_function_names};
 
 /// What a person reads of an error.
 fn reason(error: &DataFusionError) -> String {
@@ -42,6 +42,10 @@ pub(super) async fn provider(
     let Some(Statement::DataFusion(mut statement)) = statements.pop_front() else {
         return Err(cannot(&"its text is not a query"));
     };
+    // A view's text was written in its default schema, whatever the reader's is.
+    let models = session.shared.catalog.cached();
+    let is_models = |name: &str| models.model_of_function(&FunctionName::new(&view.default_schema, name)).is_some();
+    qualify_function_names(&mut statement, &view.default_schema, &is_models);
     resolve(session, &mut statement, Some(&entry.owner)).await.map_err(|e| cannot(&reason(&e)))?;
     // The functions of models have come into the context just now.
     let state = session.state_of(&view.dialect, &view.default_schema)?;
@@ -56,5 +60,6 @@ pub(super) async fn provider(
         }
     };
     let plan = if session.shared.guard.is_idle() { plan } else { ViewOf::plan(name.clone(), plan) };
-    Ok(Arc::new(ViewTable::new(plan, Some(view.query.clone()))))
+    let definition = rights.owns(&entry.owner).then(|| view.query.clone());
+    Ok(Arc::new(ViewTable::new(plan, definition)))
 }

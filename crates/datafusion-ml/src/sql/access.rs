@@ -74,6 +74,10 @@ pub struct UserOptions {
     pub password: Option<Password>,
     /// `CREATEUSER` or `NOCREATEUSER`
     pub superuser: Option<bool>,
+    /// `IN GROUP`
+    pub groups: Vec<Ident>,
+    /// Options that have no effect here, as they are printed.
+    pub ignored: Vec<String>,
 }
 
 /// `PASSWORD`: it is not shown when the statement is printed.
@@ -169,10 +173,12 @@ impl Display for UserOptions {
             write!(f, " PASSWORD {password:?}")?;
         }
         match self.superuser {
-            Some(true) => f.write_str(" CREATEUSER"),
-            Some(false) => f.write_str(" NOCREATEUSER"),
-            None => Ok(()),
+            Some(true) => f.write_str(" CREATEUSER")?,
+            Some(false) => f.write_str(" NOCREATEUSER")?,
+            None => {}
         }
+        self.ignored.iter().try_for_each(|option| write!(f, " {option}"))?;
+        if self.groups.is_empty() { Ok(()) } else { write!(f, " IN GROUP {}", list(&self.groups)) }
     }
 }
 

@@ -51,6 +51,20 @@ pub fn quote_function_names(statement: &mut DFStatement, is_ours: &dyn Fn(&str) 
     }
 }
 
+/// Writes the schema before the unqualified function names of a query that `is_ours` accepts: `f(x)` becomes `"s"."f"(x)`.
+pub fn qualify_function_names(statement: &mut DFStatement, schema: &str, is_ours: &dyn Fn(&str) -> bool) {
+    let DFStatement::Statement(statement) = statement else { return };
+    let _: ControlFlow<Infallible> = visit_expressions_mut(statement.as_mut(), |expr| {
+        if let Expr::Function(function) = expr
+            && function.name.0.len() == 1
+            && let Some(name) = folded(&function.name).filter(|name| is_ours(name))
+        {
+            function.name = ObjectName::from(vec![Ident::with_quote('"', schema), Ident::with_quote('"', name)]);
+        }
+        ControlFlow::Continue(())
+    });
+}
+
 /// The calls seen so far.
 #[derive(Default)]
 struct Calls {

@@ -32,7 +32,9 @@ pub use ast::{
 pub use clause::{Clause, ClauseSpans};
 pub use copy::{Compression, Copy, CopyFormat, CopyOptions, JsonColumns, Quotes};
 pub(crate) use functions::text_of;
-pub use functions::{calls_with_text, function_names, query_function_names, quote_function_names};
+pub use functions::{
+    calls_with_text, function_names, qualify_function_names, query_function_names, quote_function_names,
+};
 pub use location::invalid_at;
 pub use parser::MlParser;
 pub(crate) use parser::like_name;

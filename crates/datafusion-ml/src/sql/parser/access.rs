@@ -2,7 +2,7 @@
 
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 use super::MlParser;
 use crate::catalog::Privilege;
@@ -90,7 +90,13 @@ impl MlParser<'_> {
             if self.at_end() {
                 return Err(self.expected("PASSWORD, CREATEUSER or NOCREATEUSER"));
             }
-            return Ok(AccessStatement::AlterUser(name, self.user_options()?));
+            let span = self.span();
+            let options = self.user_options()?;
+            if !options.groups.is_empty() {
+                let remedy = format!("ALTER GROUP {} ADD USER {name}", options.groups[0]);
+                return Err(invalid_at(span, "IN GROUP is for CREATE USER", remedy));
+            }
+            return Ok(AccessStatement::AlterUser(name, options));
         }
         let changes = [("ADD", MemberChange::Add), ("DROP", MemberChange::Drop)];
         let change = self.choice("change of a group", &changes)?;
@@ -104,27 +110,70 @@ impl MlParser<'_> {
         while !self.at_end() {
             let span = self.span();
             if self.take_word("PASSWORD") {
-                options.password = match self.peek_string(0) {
-                    Some(text) if text.is_empty() => {
-                        return Err(invalid_at(span, "the password is empty", "write PASSWORD DISABLE for none"));
-                    }
-                    Some(text) => {
-                        self.skip(1);
-                        Some(Password::Text(text))
-                    }
-                    None if self.take_word("DISABLE") => Some(Password::Disable),
-                    None => return Err(invalid_at(span, "PASSWORD takes a quoted text", "or DISABLE")),
-                };
+                options.password = Some(self.password(span)?);
             } else if self.take_word("CREATEUSER") {
                 options.superuser = Some(true);
             } else if self.take_word("NOCREATEUSER") {
                 options.superuser = Some(false);
+            } else if self.at_words(0, &["IN", "GROUP"]) {
+                self.skip(2);
+                options.groups.extend(self.names("the name of a group")?);
+            } else if let Some(ignored) = self.ignored_user_option()? {
+                options.ignored.push(ignored);
+            } else if self.at_words(0, &["VALID", "UNTIL"]) {
+                let remedy = "leave VALID UNTIL out, and ALTER USER name PASSWORD DISABLE when the time has come";
+                return Err(invalid_at(span, "a password is good until it is changed", remedy));
             } else {
-                let known = "there are PASSWORD 'text', PASSWORD DISABLE, CREATEUSER and NOCREATEUSER";
+                let known = "there are PASSWORD 'text', PASSWORD DISABLE, CREATEUSER, NOCREATEUSER and IN GROUP name";
                 return Err(invalid_at(span, "this is no option of a user", known));
             }
         }
         Ok(options)
+    }
+
+    fn password(&mut self, span: Span) -> Result<Password> {
+        match self.peek_string(0) {
+            Some(text) if text.is_empty() => {
+                Err(invalid_at(span, "the password is empty", "write PASSWORD DISABLE for none"))
+            }
+            Some(text) if is_hash(&text) => Err(invalid_at(
+                span,
+                "the password is a hash, of which no SCRAM verifier can be made",
+                "write the password",
+            )),
+            Some(text) => {
+                self.skip(1);
+                Ok(Password::Text(text))
+            }
+            None if self.take_word("DISABLE") => Ok(Password::Disable),
+            None => Err(invalid_at(span, "PASSWORD takes a quoted text", "or DISABLE")),
+        }
+    }
+
+    /// Redshift's options for what there is not here: databases to create, a system log, servers with connections.
+    fn ignored_user_option(&mut self) -> Result<Option<String>> {
+        for word in ["CREATEDB", "NOCREATEDB"] {
+            if self.take_word(word) {
+                return Ok(Some(word.to_owned()));
+            }
+        }
+        if self.at_words(0, &["SYSLOG", "ACCESS"]) {
+            self.skip(2);
+            let kinds = [("RESTRICTED", "RESTRICTED"), ("UNRESTRICTED", "UNRESTRICTED")];
+            return Ok(Some(format!("SYSLOG ACCESS {}", self.choice("access", &kinds)?)));
+        }
+        if self.at_words(0, &["CONNECTION", "LIMIT"]) {
+            self.skip(2);
+            return Ok(Some(match self.take_word("UNLIMITED") {
+                true => "CONNECTION LIMIT UNLIMITED".to_owned(),
+                false => format!("CONNECTION LIMIT {}", self.integer("CONNECTION LIMIT", 0..=u64::MAX)?),
+            }));
+        }
+        if self.at_words(0, &["SESSION", "TIMEOUT"]) {
+            self.skip(2);
+            return Ok(Some(format!("SESSION TIMEOUT {}", self.integer("SESSION TIMEOUT", 0..=u64::MAX)?)));
+        }
+        Ok(None)
     }
 
     /// What follows GRANT or REVOKE; `to` is the word before the grantees.
@@ -306,4 +355,10 @@ impl MlParser<'_> {
     fn expect_word(&mut self, word: &str) -> Result<()> {
         if self.take_word(word) { Ok(()) } else { Err(self.expected(word)) }
     }
+}
+
+/// Whether Redshift takes the text for the MD5 or SHA-256 hash of a password.
+fn is_hash(text: &str) -> bool {
+    let is_hex = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.strip_prefix("md5").is_some_and(|rest| is_hex(rest, 32)) || text.starts_with("sha256|")
 }

@@ -9,6 +9,14 @@ fn statements_print_as_text_that_says_the_same() {
     for (sql, expected) in [
         ("create user Ann createuser", "CREATE USER Ann CREATEUSER"),
         ("CREATE USER \"a b\" WITH PASSWORD DISABLE NOCREATEUSER", "CREATE USER \"a b\" PASSWORD DISABLE NOCREATEUSER"),
+        (
+            "CREATE USER a CREATEDB IN GROUP g, h CONNECTION LIMIT unlimited",
+            "CREATE USER a CREATEDB CONNECTION LIMIT UNLIMITED IN GROUP g, h",
+        ),
+        (
+            "ALTER USER a SYSLOG ACCESS unrestricted SESSION TIMEOUT 60",
+            "ALTER USER a SYSLOG ACCESS UNRESTRICTED SESSION TIMEOUT 60",
+        ),
         ("CREATE GROUP g WITH USER a, b", "CREATE GROUP g WITH USER a, b"),
         ("ALTER GROUP g DROP USER a", "ALTER GROUP g DROP USER a"),
         ("DROP ROLE IF EXISTS r, s", "DROP ROLE IF EXISTS r, s"),

@@ -1,0 +1,125 @@
+//! Who a session is of.
+
+use datafusion_ml::core::ErrorKind;
+use datafusion_ml::find_error;
+
+use super::{CALL, Vault, plain, refusal, run, store};
+use crate::support::{builder, value};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_becomes_another() {
+    let vault = Vault::new().await;
+    let eve = vault.eve().await;
+    for sql in [
+        "SET SESSION AUTHORIZATION maker",
+        "SET SESSION AUTHORIZATION 'maker'",
+        "SET SESSION AUTHORIZATION nobody",
+        "ALTER USER eve CREATEUSER",
+        "ALTER USER maker PASSWORD 'mine'",
+        "CREATE USER eve2 CREATEUSER",
+        "CREATE GROUP g WITH USER eve",
+        "CREATE ROLE r",
+        "DROP USER maker",
+        "GRANT CREATE MODEL TO PUBLIC",
+        "GRANT ASSUMEROLE ON ALL TO eve FOR CREATE MODEL",
+        "GRANT USAGE ON SCHEMA public TO eve",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "CREATE SCHEMA s",
+        "DROP SCHEMA demo",
+        "VACUUM",
+        "SET LOCAL SESSION AUTHORIZATION maker",
+        "SET SESSION SESSION AUTHORIZATION maker",
+        "SET SESSION AUTHORIZATION = maker",
+        "SET SESSION AUTHORIZATION \"maker\"",
+        "set session authorization MAKER",
+        "SET SESSION_AUTHORIZATION = 'maker'",
+        "SET session_authorization TO maker",
+        "SET ROLE maker",
+        "SET SESSION ROLE maker",
+        "SET USER = 'maker'",
+        "SET current_user = 'maker'",
+        "RESET ALL",
+        "RESET ROLE",
+        "ALTER USER eve SET search_path = shop",
+        "ALTER USER eve CONNECTION LIMIT 1 CREATEUSER",
+        "ALTER USER maker RENAME TO eve",
+        "CREATE USER eve3 IN GROUP g",
+        "SET ml.user = 'maker'",
+        "SET ml.owner = 'maker'",
+        "SET datafusion.user = 'maker'",
+    ] {
+        refusal(&eve, sql).await;
+    }
+    for sql in [
+        "SET ml.seed = 1",
+        "SET ml.threads = 1",
+        "SET ml.validation_fraction = 0.1",
+        "SET ml.refit_max_rows = 10",
+        "SET ml.auto_max_candidates = 3",
+        "SET ml.training_buffer_bytes = 1000",
+        "SET ml.background_training = true",
+        "SET ml.vacuum_keep_seconds = 0",
+        "SET ml.bucket_root = ''",
+        "SET search_path = public",
+        "SET search_path = '$user', pg_catalog, public",
+        "SET datafusion.catalog.default_schema = 'public'",
+        "SET datafusion.sql_parser.dialect = 'generic'",
+        "SET datafusion.sql_parser.dialect = 'redshift'",
+        "SET datafusion.optimizer.skip_failed_rules = true",
+        "SET datafusion.optimizer.max_passes = 0",
+        "SET datafusion.explain.logical_plan_only = true",
+        "RESET ml.bucket_root",
+        "ALTER USER eve CONNECTION LIMIT 1",
+        "RESET SESSION AUTHORIZATION",
+        "SET SESSION AUTHORIZATION DEFAULT",
+        "SET SESSION AUTHORIZATION eve",
+    ] {
+        run(&eve, sql).await;
+        refusal(&eve, CALL).await;
+        assert_eq!(value(&eve, "SELECT current_user").await, "eve");
+    }
+    run(&vault.owner, "CREATE USER boss CREATEUSER").await;
+    let boss = vault.user("boss").await;
+    run(&boss, "SET SESSION AUTHORIZATION caller").await;
+    run(&boss, CALL).await;
+    run(&vault.owner, "ALTER USER boss NOCREATEUSER").await;
+    refusal(&boss, CALL).await;
+    assert_eq!(value(&boss, "SELECT current_user").await, "boss");
+    run(&vault.owner, "SET SESSION AUTHORIZATION eve").await;
+    refusal(&vault.owner, CALL).await;
+    assert!(plain(&vault.owner, CALL).await.is_err());
+    run(&vault.owner, "RESET SESSION AUTHORIZATION").await;
+    run(&vault.owner, CALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_opens_a_session_and_is_nowhere_to_be_read() {
+    let vault = Vault::new().await;
+    let location = store(vault.folder.path());
+    let open = async |user: &str, password: &str| {
+        builder(&location, 2).await.with_logins().with_user(user).with_password(password).build().await
+    };
+    assert!(open("eve", "geheim-1").await.is_ok());
+    for (user, password) in [("eve", "geheim-2"), ("maker", ""), ("nobody", "geheim-1"), ("EVE", "geheim-1")] {
+        let error = open(user, password).await.unwrap_err();
+        let error = find_error(&error).unwrap();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(error.message(), format!("password authentication failed for user {user}"));
+    }
+    assert!(builder(&location, 2).await.with_logins().build().await.is_err());
+    assert!(builder(&location, 2).await.with_user("nobody").build().await.is_err());
+    for sql in [
+        "ALTER USER eve PASSWORD geheim",
+        "ALTER USER eve PASSWORD 'geheim-3' geheim",
+        "CREATE USER eve PASSWORD 'geheim-3'",
+        "ALTER USER nobody PASSWORD 'geheim-3'",
+    ] {
+        let refused = refusal(&vault.owner, sql).await;
+        assert!(!refused.contains("geheim"), "{refused}");
+    }
+    for file in std::fs::read_dir(vault.folder.path().join("store/catalog")).unwrap() {
+        assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("geheim"));
+    }
+    run(&vault.user("eve").await, "ALTER USER eve PASSWORD DISABLE").await;
+    assert!(open("eve", "geheim-1").await.is_err());
+}

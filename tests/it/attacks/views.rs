@@ -1,0 +1,95 @@
+//! A view runs with its owner's rights, and lends them to nothing else.
+
+use super::{CALL, HIDDEN, Vault, all_as_if_absent, plain, refusal, run};
+use crate::support::{try_answer, value};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_runs_with_its_owners_rights_and_lends_them_to_nothing_else() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    let f = "hidden_call(variance, skewness, curtosis, entropy)";
+    run(&maker, &format!("CREATE VIEW inner_view AS SELECT variance, {f} AS p FROM hidden_rows")).await;
+    run(&maker, "CREATE VIEW outer_view AS SELECT p, explain_model('hidden_model') AS e FROM inner_view").await;
+    refusal(&eve, "SELECT count(*) FROM outer_view").await;
+    run(&maker, "GRANT SELECT ON outer_view TO eve").await;
+    let count = "SELECT count(*) FROM outer_view WHERE p = 1 AND e IS NOT NULL";
+    assert_ne!(value(&eve, count).await, "0");
+    all_as_if_absent(&eve, &[CALL, "SELECT * FROM hidden_rows", "SELECT explain_model('hidden_model')"]).await;
+    refusal(&eve, "SELECT * FROM inner_view").await;
+    refusal(&eve, "SELECT * FROM outer_view, inner_view").await;
+    refusal(&eve, &format!("SELECT p FROM outer_view UNION ALL {CALL}")).await;
+    assert_ne!(value(&eve, count).await, "0");
+    assert!(plain(&eve, "SELECT explain_model('hidden_model')").await.is_err());
+    assert!(plain(&eve, CALL).await.is_err());
+    // Who owns the view may use the model no more.
+    run(&vault.owner, "REVOKE EXECUTE ON MODEL hidden_model FROM maker").await;
+    assert_eq!(refusal(&eve, count).await, "view public.outer_view cannot be read; ask its owner maker");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_view_reads_is_not_shown() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    run(&maker, "CREATE VIEW seen AS SELECT variance FROM hidden_rows WHERE skewness > 3.25").await;
+    run(&maker, "CREATE VIEW seen_again AS SELECT variance FROM seen").await;
+    run(&maker, "GRANT SELECT ON seen, seen_again TO eve").await;
+    run(&eve, "SELECT * FROM seen_again").await;
+    for view in ["seen", "seen_again"] {
+        for explain in ["EXPLAIN", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE", "EXPLAIN FORMAT PGJSON", "EXPLAIN FORMAT TREE"]
+        {
+            for query in [format!("SELECT * FROM {view}"), format!("SELECT 1 WHERE 1 IN (SELECT variance FROM {view})")]
+            {
+                let refused = refusal(&eve, &format!("{explain} {query}")).await;
+                assert!(refused.starts_with("permission denied to EXPLAIN view public.seen"), "{refused}");
+            }
+        }
+        run(&maker, &format!("EXPLAIN SELECT * FROM {view}")).await;
+        for sql in ["SELECT * FROM information_schema.views".to_owned(), format!("SHOW CREATE TABLE {view}")] {
+            let listed = try_answer(&eve, &sql).await.unwrap_or_default();
+            assert!(!listed.contains("hidden") && !listed.contains("SELECT variance"), "{listed}");
+            assert!(try_answer(&maker, &sql).await.unwrap().contains("SELECT variance"));
+        }
+    }
+    // Who may read what the view reads may see it.
+    run(&vault.owner, "GRANT SELECT ON hidden_rows TO eve").await;
+    run(&eve, "EXPLAIN ANALYZE SELECT * FROM seen_again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_puts_nothing_in_the_place_of_what_a_view_reads() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    run(&maker, "CREATE TABLE rates AS SELECT variance AS v FROM hidden_rows LIMIT 1").await;
+    run(&maker, "CREATE VIEW scored AS SELECT v, hidden_call(v, 1, 2, 3) AS p FROM rates").await;
+    run(&maker, "GRANT SELECT ON scored TO eve").await;
+    let scored = try_answer(&eve, "SELECT * FROM scored").await.unwrap();
+    run(&eve, "CREATE TEMP TABLE rates AS SELECT 7.5 AS v").await;
+    assert_eq!(value(&eve, "SELECT v FROM rates").await, "7.5");
+    assert_eq!(try_answer(&eve, "SELECT * FROM scored").await.unwrap(), scored);
+    // Nor does a function of hers, in the schema that she looks in first.
+    for sql in ["CREATE SCHEMA shop", "GRANT CREATE, USAGE ON SCHEMA shop TO maker, eve"] {
+        run(&vault.owner, sql).await;
+    }
+    run(&eve, "SET search_path = shop").await;
+    let create = HIDDEN.replace("hidden_rows", "public.mine").replace("hidden_model", "hers");
+    run(&eve, &create).await;
+    run(&eve, "GRANT EXECUTE ON MODEL hers TO PUBLIC").await;
+    assert_eq!(try_answer(&eve, "SELECT * FROM public.scored").await.unwrap(), scored);
+    run(&vault.owner, "REVOKE EXECUTE ON MODEL hidden_model FROM maker").await;
+    refusal(&eve, "SELECT * FROM public.scored").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_without_binding_lends_no_rights_to_who_made_it() {
+    let vault = Vault::new().await;
+    let eve = vault.eve().await;
+    run(&eve, "CREATE VIEW lured AS SELECT * FROM public.hidden_rows WITH NO SCHEMA BINDING").await;
+    run(&eve, "CREATE VIEW lured_too AS SELECT hidden_call(1, 2, 3, 4) AS p WITH NO SCHEMA BINDING").await;
+    run(&eve, "GRANT SELECT ON lured, lured_too TO PUBLIC").await;
+    for view in ["lured", "lured_too"] {
+        for session in [&eve, &vault.owner, &vault.user("maker").await] {
+            refusal(session, &format!("SELECT * FROM {view}")).await;
+        }
+        refusal(&vault.owner, &format!("CREATE TABLE copied AS SELECT * FROM {view}")).await;
+    }
+}
