@@ -4,6 +4,7 @@
 //! `maker` may create models and see all of the owner's things, `caller` may use the model, `eve` may create models and tables
 //! and nothing else.
 
+mod files;
 mod grants;
 mod names;
 mod places;

@@ -36,6 +36,9 @@ struct Header {
     schemas: Vec<SchemaEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<AccessEntries>,
+    /// The digest of the last commit that is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_commit: Option<String>,
 }
 
 /// The content of a checkpoint of format 1.
@@ -59,7 +62,8 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
         (true, false) => 3,
         (false, _) => 4,
     };
-    let header = Header { format_version, trainings, relations, schemas, access };
+    let last_commit = state.last_commit().map(str::to_owned);
+    let header = Header { format_version, trainings, relations, schemas, access, last_commit };
     let failed = |e: serde_json::Error| external(Error::internal(e.to_string()));
     let mut bytes = serde_json::to_vec(&header).map_err(failed)?;
     bytes.push(b'\n');
@@ -81,12 +85,14 @@ pub(super) fn decode(folder: &Folder, file: LogFile, bytes: &Bytes) -> Result<Ca
         FileKind::CheckpointV1 => decode_v1(bytes),
         _ => decode_lines(bytes, &folder.describe(file).into()),
     };
-    let Content { models, trainings, relations, access } = content.map_err(|e| folder.damaged(file, &e))?;
-    Ok(CatalogState::new(file.version, models, trainings, relations, access))
+    let Content { last_commit, models, trainings, relations, access } =
+        content.map_err(|e| folder.damaged(file, &e))?;
+    Ok(CatalogState::new(file.version, last_commit, models, trainings, relations, access))
 }
 
 /// What a checkpoint holds, of any format.
 struct Content {
+    last_commit: Option<String>,
     models: Vec<IndexedEntry>,
     trainings: Vec<TrainingEntry>,
     relations: Relations,
@@ -96,7 +102,8 @@ struct Content {
 fn decode_v1(bytes: &[u8]) -> serde_json::Result<Content> {
     let checkpoint: CheckpointV1 = serde_json::from_slice(bytes)?;
     let models = checkpoint.models.into_iter().map(IndexedEntry::from).collect();
-    Ok(Content { models, trainings: Vec::new(), relations: Relations::default(), access: Access::default() })
+    let (trainings, relations, access) = Default::default();
+    Ok(Content { last_commit: None, models, trainings, relations, access })
 }
 
 fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
@@ -118,6 +125,7 @@ fn decode_lines(bytes: &Bytes, file: &Arc<str>) -> serde_json::Result<Content> {
     line(0)?;
     let relations = Relations::new(header.relations, header.schemas);
     let access = header.access.map(Access::from).unwrap_or_default();
-    let content = Content { models, trainings: header.trainings, relations, access };
+    let Header { last_commit, trainings, .. } = header;
+    let content = Content { last_commit, models, trainings, relations, access };
     if rest.is_empty() { Ok(content) } else { Err(serde_json::Error::custom("it is longer than its index says")) }
 }

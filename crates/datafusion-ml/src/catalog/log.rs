@@ -7,6 +7,7 @@ use datafusion_ml_core::{Error, ErrorKind};
 use futures::future::try_join_all;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::checkpoint;
 use super::entry::Action;
@@ -14,7 +15,7 @@ use super::folder::{Folder, LogFile};
 use super::state::CatalogState;
 use crate::background::unix_seconds;
 use crate::error::{external, storage};
-use crate::store::StoreRoot;
+use crate::store::{StoreRoot, hex};
 
 /// The state is written beside the log after every this many commits.
 const CHECKPOINT_INTERVAL: u64 = 64;
@@ -40,7 +41,16 @@ struct Commit {
     by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
+    /// The digest of the commit before, where it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
     actions: Vec<Action>,
+}
+
+/// A commit, and the digest of its bytes.
+struct Written {
+    commit: Commit,
+    digest: String,
 }
 
 /// A commit of the log.
@@ -80,7 +90,7 @@ impl Catalog {
         loop {
             let commits = self.read_commits(version + 1, count).await?;
             let is_last = (commits.len() as u64) < count;
-            self.apply(version, commits.into_iter().map(|commit| commit.actions).collect());
+            self.apply(version, commits)?;
             if is_last {
                 return Ok(self.cached());
             }
@@ -99,7 +109,7 @@ impl Catalog {
             let commits = self.read_commits(first, READ_AHEAD).await?;
             let is_last = (commits.len() as u64) < READ_AHEAD;
             history.extend(commits.into_iter().zip(first..).map(|(commit, version)| {
-                let Commit { by, at, actions, .. } = commit;
+                let Commit { by, at, actions, .. } = commit.commit;
                 CommitEntry { version, by, at, actions }
             }));
             if is_last {
@@ -126,18 +136,20 @@ impl Catalog {
             if actions.is_empty() {
                 return Ok(state);
             }
-            let file = LogFile::commit(state.version() + 1);
+            let (file, previous) = (LogFile::commit(state.version() + 1), state.last_commit().map(str::to_owned));
             drop(state);
             let later = self.folder.list(file.version - 1).await?.into_iter().next();
             self.check_no_gap(file, later).await?;
             let format_version = actions.iter().map(Action::format).max().unwrap_or(1);
-            let commit = Commit { format_version, by: by.map(str::to_owned), at: Some(unix_seconds()), actions };
+            let (by, at) = (by.map(str::to_owned), Some(unix_seconds()));
+            let commit = Commit { format_version, by, at, previous, actions };
             let internal = |e: serde_json::Error| external(Error::internal(format!("{e}, in a commit of the catalog")));
             let bytes = serde_json::to_vec_pretty(&commit).map_err(internal)?;
             // What cannot be read back must not get into the log.
-            let Commit { actions, .. } = serde_json::from_slice(&bytes).map_err(internal)?;
+            let commit = serde_json::from_slice(&bytes).map_err(internal)?;
+            let digest = digest(&bytes);
             if self.folder.create(file, bytes.into()).await? {
-                self.apply(file.version - 1, vec![actions]);
+                self.apply(file.version - 1, vec![Written { commit, digest }])?;
                 let state = self.cached();
                 if file.version.is_multiple_of(CHECKPOINT_INTERVAL) {
                     // A checkpoint only saves time, so failing to write one is no error.
@@ -184,7 +196,7 @@ impl Catalog {
     }
 
     /// Reads `count` commits from `first` on, all at once; gives those before the first that does not exist.
-    async fn read_commits(&self, first: u64, count: u64) -> Result<Vec<Commit>> {
+    async fn read_commits(&self, first: u64, count: u64) -> Result<Vec<Written>> {
         let files = (first..first + count).map(LogFile::commit);
         let mut commits = try_join_all(files.clone().map(|file| self.read_commit(file))).await?;
         for (position, file) in files.clone().enumerate() {
@@ -201,24 +213,38 @@ impl Catalog {
         Ok(commits.into_iter().map_while(|commit| commit).collect())
     }
 
-    async fn read_commit(&self, file: LogFile) -> Result<Option<Commit>> {
+    async fn read_commit(&self, file: LogFile) -> Result<Option<Written>> {
         let bytes = self.folder.get(file).await?;
         bytes.map(|bytes| self.parse_commit(file, &bytes)).transpose()
     }
 
-    fn parse_commit(&self, file: LogFile, bytes: &[u8]) -> Result<Commit> {
+    fn parse_commit(&self, file: LogFile, bytes: &[u8]) -> Result<Written> {
         self.folder.check_format(file, bytes)?;
-        serde_json::from_slice(bytes).map_err(|e| self.folder.damaged(file, &e))
+        let commit = serde_json::from_slice(bytes).map_err(|e| self.folder.damaged(file, &e))?;
+        Ok(Written { commit, digest: digest(bytes) })
     }
 
-    /// Takes in the commits that follow `version`, as far as that has not been done meanwhile.
-    fn apply(&self, version: u64, commits: Vec<Vec<Action>>) {
+    /// Takes in the commits that follow `version`, as far as that has not been done meanwhile. Fails at one that was written
+    /// after another commit than the one before it.
+    fn apply(&self, version: u64, commits: Vec<Written>) -> Result<()> {
         let mut current = self.state.write();
         let known = (current.version() - version) as usize;
-        if known < commits.len() {
-            let state = Arc::make_mut(&mut current);
-            commits.into_iter().skip(known).for_each(|actions| state.apply(actions));
+        if known >= commits.len() {
+            return Ok(());
         }
+        let state = Arc::make_mut(&mut current);
+        for Written { commit, digest } in commits.into_iter().skip(known) {
+            if let (Some(before), Some(previous)) = (state.last_commit(), &commit.previous)
+                && before != previous
+            {
+                let file = LogFile::commit(state.version() + 1);
+                let reason = "it was not written after the commit that is before it, which has been altered, or this one was \
+                    copied from elsewhere; restore both";
+                return Err(self.folder.damaged(file, &reason));
+            }
+            state.apply(commit.actions, digest);
+        }
+        Ok(())
     }
 
     /// Writes the state beside the log, points to it, and deletes older checkpoints but for one, which readers may just
@@ -261,4 +287,8 @@ impl Catalog {
             ),
         ))
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }

@@ -11,6 +11,10 @@
 //! A table's entry names the Parquet files that hold its rows; files never change, so whoever holds an entry holds the table
 //! as it was, and a statement that changes a table writes new files before it commits ([`RelationEntry`]).
 //!
+//! Each commit names the digest of the one before, so that a commit that is edited, or copied to another number, is noticed by
+//! whoever reads on from it. That is no seal: who can write the files of the store can write all of them anew, and is their
+//! owner. Artifacts are named by their digests, which commits hold, and are checked when they are read.
+//!
 //! Every now and then the folded state is written beside the log, `<version>.checkpoint.jsonl`, so that a reader need not
 //! start at the first commit, and `last_checkpoint.json` says which is the newest. Both only save time: commits stay as
 //! they are, and what reads commits only reads the same catalog. Every file has the lowest format that holds what is in it,

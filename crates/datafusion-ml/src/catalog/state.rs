@@ -14,6 +14,8 @@ use super::training::TrainingEntry;
 #[derive(Debug, Clone, Default)]
 pub struct CatalogState {
     version: u64,
+    /// The digest of the last commit, if it is known.
+    last_commit: Option<String>,
     /// In the order of their names.
     by_name: Vec<Arc<IndexedEntry>>,
     /// In the order of their prediction functions.
@@ -29,6 +31,7 @@ impl CatalogState {
     /// The state at `version` with these models, trainings and relations.
     pub(super) fn new(
         version: u64,
+        last_commit: Option<String>,
         models: Vec<IndexedEntry>,
         trainings: Vec<TrainingEntry>,
         relations: Relations,
@@ -40,12 +43,17 @@ impl CatalogState {
         by_function.sort_by(|a, b| a.key().function.cmp(&b.key().function));
         let mut trainings: Vec<_> = trainings.into_iter().map(Arc::new).collect();
         trainings.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { version, by_name, by_function, trainings, relations, access: Arc::new(access) }
+        Self { version, last_commit, by_name, by_function, trainings, relations, access: Arc::new(access) }
     }
 
     /// The number of the last commit; 0 before the first.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The digest of the last commit; `None` before the first, and where a checkpoint of an earlier version stands for it.
+    pub(super) fn last_commit(&self) -> Option<&str> {
+        self.last_commit.as_deref()
     }
 
     /// Every model, by schema and name.
@@ -119,9 +127,10 @@ impl CatalogState {
             || self.names().into_iter().any(|model| model.schema == name)
     }
 
-    /// Takes one more commit in.
-    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+    /// Takes one more commit in, which has that digest.
+    pub(super) fn apply(&mut self, actions: Vec<Action>, digest: String) {
         self.version += 1;
+        self.last_commit = Some(digest);
         for action in actions {
             match action {
                 Action::PutModel(entry) => {
