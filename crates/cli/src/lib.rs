@@ -42,12 +42,14 @@ use notices::CollectedNotices;
 use progress::ProgressLine;
 use url_tables::enable_url_tables;
 
+/// Planning walks deep statements by recursion. What is not used of a stack costs nothing.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Runs the shell with the process's arguments.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    // Planning walks deep expressions by recursion. What is not used of a stack costs nothing.
-    builder.thread_stack_size(64 << 20);
+    builder.thread_stack_size(STACK_BYTES);
     if let Some(threads) = args.threads {
         builder.worker_threads(threads);
     }
@@ -58,7 +60,11 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(run(args));
+    let outcome = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let running = thread.spawn_scoped(scope, || runtime.block_on(run(args)));
+        running.map_err(DataFusionError::from)?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
     // What was cancelled and has not noticed yet is not waited for.
     runtime.shutdown_background();
     match outcome {

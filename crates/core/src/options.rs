@@ -185,6 +185,10 @@ fn unknown_option(specs: &[OptionSpec], name: &str) -> Error {
 /// The candidate that is most alike `name` in spelling (optimal string alignment, without regard to case), if one is
 /// near enough to be what was meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time in proportion to the lengths of both, and nobody means a name of that length.
+    if name.len() > 1000 {
+        return None;
+    }
     let name = name.to_ascii_lowercase();
     candidates
         .into_iter()

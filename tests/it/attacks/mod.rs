@@ -8,6 +8,7 @@ mod files;
 mod grants;
 mod names;
 mod places;
+mod resources;
 mod sessions;
 mod views;
 

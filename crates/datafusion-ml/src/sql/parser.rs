@@ -2,6 +2,7 @@
 
 mod access;
 mod alter_table;
+mod bounds;
 mod copy;
 mod create_external_model;
 mod create_model;
@@ -27,6 +28,7 @@ use datafusion_ml_redshift::{drop_approximate, keep_null_markers, parenthesize_u
 use self::keywords::{near_keyword, with_near_keyword};
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
+use bounds::check_bounds;
 pub(crate) use create_table::like_name;
 
 /// A parser of SQL with Redshift ML's statements. Everything else is left to DataFusion's [`DFParser`].
@@ -49,6 +51,7 @@ impl<'a> MlParser<'a> {
             keep_null_markers(&mut tokens, sql);
             tokens = drop_approximate(parenthesize_unpivot(tokens));
         }
+        check_bounds(&tokens)?;
         let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);
         Ok(Self { inner: builder.build()?, dialect, failed: false })
     }

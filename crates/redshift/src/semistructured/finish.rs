@@ -66,6 +66,10 @@ fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// Whether the value is SUPER.
 pub(super) fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
+    // What an operator gives is never SUPER; to ask for its type is to ask all that is below it, at every link of a chain.
+    if matches!(expr, Expr::BinaryExpr(_)) {
+        return false;
+    }
     // An expression that has no type is complained of elsewhere.
     expr.to_field(schema).is_ok_and(|(_, field)| is_super(&field))
 }

@@ -5,7 +5,7 @@ use datafusion::common::{Column, DFSchema, TableReference, plan_err};
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::{from_super, to_super};
@@ -57,6 +57,21 @@ impl ExprPlanner for SuperExprPlanner {
     }
 
     fn plan_binary_op(&self, binary: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        // To ask for the type of what an operator gives is to ask all that is below it, at every link of a chain. It is never
+        // SUPER, and only `||` gives something nested.
+        let is_plain = |expr: &Expr| match expr {
+            Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => {
+                expr.get_type(schema).is_ok_and(|data_type| !is_nested(&data_type))
+            }
+            Expr::BinaryExpr(_) => true,
+            expr => {
+                let field = expr.to_field(schema).map(|(_, field)| field);
+                !is_path(expr) && field.is_ok_and(|field| !is_super(&field) && !is_nested(field.data_type()))
+            }
+        };
+        if is_plain(&binary.left) && is_plain(&binary.right) {
+            return Ok(PlannerResult::Original(binary));
+        }
         let (Some(operator), Ok((_, left)), Ok((_, right))) =
             (operator(&binary.op), binary.left.to_field(schema), binary.right.to_field(schema))
         else {
