@@ -6,6 +6,7 @@ mod audit;
 mod background;
 mod catalog;
 mod counting_store;
+mod fuzz;
 mod gate;
 mod golden;
 mod lifecycle;
