@@ -11,6 +11,7 @@ mod gate;
 mod golden;
 mod lifecycle;
 mod predict_once;
+mod requests;
 mod s3;
 mod s3_server;
 mod sealed;

@@ -19,7 +19,7 @@ use crate::s3_server::{BUCKET, S3Server};
 
 /// One store for every URL.
 #[derive(Debug)]
-struct Fixed(Arc<dyn ObjectStore>);
+pub(crate) struct Fixed(pub(crate) Arc<dyn ObjectStore>);
 
 #[async_trait]
 impl ObjectStores for Fixed {

@@ -1,5 +1,5 @@
 //! What a model costs a statement that calls it, before the first row: planning, with 10 and with 10,000 models in the
-//! store, and what opening such a store costs.
+//! store, for the owner of the store and for a user with grants, and what opening such a store costs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,10 @@ const PLAIN: &str = "SELECT abs(CAST(v AS DOUBLE) + 1) FROM t";
 const CALL: &str = "SELECT predict_0(CAST(v AS DOUBLE), 1) FROM t";
 
 async fn session(store: &Path) -> MlSession {
+    session_of(store, None).await
+}
+
+async fn session_of(store: &Path, user: Option<&str>) -> MlSession {
     let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     context
         .sql("CREATE TABLE t AS SELECT * FROM range(100) AS r(v)")
@@ -27,6 +31,10 @@ async fn session(store: &Path) -> MlSession {
         .await
         .expect("rows");
     let session = MlSession::builder(context).with_algorithms(datafusion_ml_algorithms::all());
+    let session = match user {
+        Some(user) => session.with_user(user),
+        None => session,
+    };
     session.with_store(store.to_string_lossy()).build().await.expect("a session")
 }
 
@@ -53,6 +61,15 @@ async fn fill(store: &Path, models: usize) {
     }
 }
 
+/// Somebody who may call one of the models, as a member of a group.
+async fn user(store: &Path) -> MlSession {
+    let owner = session(store).await;
+    for sql in ["CREATE USER ann", "CREATE GROUP g WITH USER ann", "GRANT EXECUTE ON MODEL model_0 TO GROUP g"] {
+        owner.sql(sql).await.expect(sql);
+    }
+    session_of(store, Some("ann")).await
+}
+
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
     let mut criterion = Criterion::default().configure_from_args();
@@ -69,6 +86,12 @@ fn main() {
                     bencher.iter(|| runtime.block_on(warm.sql(sql)).expect("a plan"));
                 });
             }
+        }
+        let granted = runtime.block_on(user(folder.path()));
+        for (name, sql) in [("plan without a model", PLAIN), ("plan a call of a model", CALL)] {
+            group.bench_function(format!("{name}, as a user"), |bencher| {
+                bencher.iter(|| runtime.block_on(granted.sql(sql)).expect("a plan"));
+            });
         }
         group.bench_function("open the store", |bencher| {
             bencher.iter(|| runtime.block_on(session(folder.path())));
