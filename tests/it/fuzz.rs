@@ -95,7 +95,7 @@ fn statements() -> Vec<String> {
 fn read(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if !path.extension().is_some_and(|extension| extension == "slt") {
+        if path.extension().is_none_or(|extension| extension != "slt") {
             continue;
         }
         let text = std::fs::read_to_string(path).unwrap();
