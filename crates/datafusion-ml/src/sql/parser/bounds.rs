@@ -18,7 +18,7 @@ const MAX_LINKS: usize = 1000;
 /// More brackets within each other than people write.
 const MAX_DEPTH: usize = 40;
 
-/// More tables in brackets within each other than people write. In a debug build each takes up to 100 kB of stack.
+/// More tables in brackets within each other than people write, and what a stack of 2 MB holds.
 const MAX_TABLES: usize = 20;
 
 /// More than people write of [`READ_TWICE`] within each other.

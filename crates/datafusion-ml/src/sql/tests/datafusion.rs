@@ -38,8 +38,10 @@ fn errors_of_other_statements_are_those_of_datafusion() {
         "CREATE \"MODEL\" m",
         "EXPLAIN DROP MODEL m",
     ] {
-        let ours = MlParser::parse_sql(sql, &GenericDialect {}).unwrap_err();
-        assert_eq!(ours.to_string(), DFParser::parse_sql(sql).unwrap_err().to_string());
+        let ours = MlParser::parse_sql(sql, &GenericDialect {}).unwrap_err().to_string();
+        // A word that is nearly a statement's is named besides.
+        let theirs = DFParser::parse_sql(sql).unwrap_err().to_string();
+        assert_eq!(ours.replace("; did you mean SELECT?", ""), theirs);
     }
 }
 
