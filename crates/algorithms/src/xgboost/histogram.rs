@@ -59,27 +59,78 @@ pub(super) fn build<C: Code, V: Rounded>(bins: &Bins<C>, nodes: Vec<(&[Entry<V>]
     });
 }
 
-/// Adds the values of rows to the packed sums of all their codes; those that are not sampled have nothing to add. `codes` are `stride` per row.
-#[inline(never)]
+/// Adds the values of rows to the packed sums of all their codes; those that are not sampled have nothing to add. `codes`
+/// are `stride` per row.
 fn add_packed<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histogram: &mut [[i64; WIDTH]]) {
-    let num_columns = histogram.len();
-    let (eights, rest) = histogram.as_chunks_mut::<8>();
-    let (fours, ones) = rest.as_chunks_mut::<4>();
-    for (index, Entry { row, value }) in rows.iter().enumerate() {
-        if let Some(ahead) = rows.get(index + AHEAD) {
-            prefetch(codes, ahead.row as usize * stride);
-        }
-        let Some(value) = value.packed().filter(|value| *value != 0) else { continue };
-        let (code_eights, rest) = codes[*row as usize * stride..][..num_columns].as_chunks::<8>();
-        let (code_fours, code_ones) = rest.as_chunks::<4>();
-        for (columns, codes) in eights.iter_mut().zip(code_eights) {
+    /// Picks the loop by the number of groups of eight columns.
+    macro_rules! pick {
+        ($($eights:literal)*) => {
+            match (histogram.len() / 8, histogram.len() % 8 / 4) {
+                $(
+                    ($eights, 0) => add_groups::<V, $eights, 0>(codes, stride, rows, histogram),
+                    ($eights, _) => add_groups::<V, $eights, 1>(codes, stride, rows, histogram),
+                )*
+                _ => add_many_groups(codes, stride, rows, histogram),
+            }
+        };
+    }
+    pick!(0 1 2 3 4 5 6 7 8)
+}
+
+/// [`add_packed`] with so many groups of eight columns and of four: knowing the numbers takes a sixth off the time.
+#[inline(never)]
+fn add_groups<V: Rounded, const EIGHTS: usize, const FOURS: usize>(
+    codes: &[u8],
+    stride: usize,
+    rows: &[Entry<V>],
+    histogram: &mut [[i64; WIDTH]],
+) {
+    let (groups, ones) = histogram.split_at_mut(EIGHTS * 8 + FOURS * 4);
+    let (eights, fours) = groups.split_at_mut(EIGHTS * 8);
+    let (eights, fours) = (eights.as_chunks_mut::<8>().0, fours.as_chunks_mut::<4>().0);
+    each_row(codes, stride, rows, |codes, value| {
+        let (group_codes, one_codes) = codes.split_at(EIGHTS * 8 + FOURS * 4);
+        let (eight_codes, four_codes) = group_codes.split_at(EIGHTS * 8);
+        for (columns, codes) in eights.iter_mut().zip(eight_codes.as_chunks::<8>().0) {
             add_group(columns, u64::from_le_bytes(*codes), value);
         }
-        for (columns, codes) in fours.iter_mut().zip(code_fours) {
+        for (columns, codes) in fours.iter_mut().zip(four_codes.as_chunks::<4>().0) {
             add_group(columns, u64::from(u32::from_le_bytes(*codes)), value);
         }
-        for (column, code) in ones.iter_mut().zip(code_ones) {
+        for (column, code) in ones.iter_mut().zip(one_codes) {
             column[usize::from(*code)] += value;
+        }
+    });
+}
+
+/// [`add_packed`] with any number of columns.
+#[inline(never)]
+fn add_many_groups<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], histogram: &mut [[i64; WIDTH]]) {
+    let num_columns = histogram.len();
+    let (eights, ones) = histogram.as_chunks_mut::<8>();
+    each_row(codes, stride, rows, |codes, value| {
+        let (eight_codes, one_codes) = codes[..num_columns].as_chunks::<8>();
+        for (columns, codes) in eights.iter_mut().zip(eight_codes) {
+            add_group(columns, u64::from_le_bytes(*codes), value);
+        }
+        for (column, code) in ones.iter_mut().zip(one_codes) {
+            column[usize::from(*code)] += value;
+        }
+    });
+}
+
+/// Gives the codes from each row on and its value, but of those with nothing to add.
+#[inline(always)]
+fn each_row<V: Rounded>(codes: &[u8], stride: usize, rows: &[Entry<V>], mut add: impl FnMut(&[u8], i64)) {
+    for (index, Entry { row, value }) in rows.iter().enumerate() {
+        if let Some(ahead) = rows.get(index + AHEAD) {
+            // A row may lie across two lines of the cache.
+            let first = ahead.row as usize * stride;
+            prefetch(codes, first);
+            prefetch(codes, first + stride - 1);
+        }
+        if let Some(value) = value.packed().filter(|value| *value != 0) {
+            add(&codes[*row as usize * stride..], value);
         }
     }
 }
@@ -170,5 +221,34 @@ impl HistogramPool {
     /// How many nodes may be split at a time: each needs at most two histograms.
     pub(super) fn batch_size(&self) -> usize {
         (self.limit / 4).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::xgboost::gradients::Narrow;
+
+    #[test]
+    fn packed_sums_are_those_of_a_plain_loop_for_any_number_of_columns() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        for num_columns in [1, 3, 4, 7, 8, 12, 28, 50, 71, 72, 79, 90] {
+            let stride = num_columns + random.random_range(0..4);
+            let codes: Vec<u8> = (0..500 * stride).map(|_| random.random()).collect();
+            let rows = (0..500).filter(|row| row % 3 != 1);
+            let rows: Vec<Entry<Narrow>> = rows.map(|row| Entry { row, value: random.random() }).collect();
+            let mut expected = vec![[0; WIDTH]; num_columns];
+            for Entry { row, value } in &rows {
+                for (column, sums) in expected.iter_mut().enumerate() {
+                    sums[usize::from(codes[*row as usize * stride + column])] += value.packed().unwrap();
+                }
+            }
+            let mut packed = vec![[0; WIDTH]; num_columns];
+            add_packed(&codes, stride, &rows, &mut packed);
+            assert_eq!(packed, expected, "{num_columns} columns");
+        }
     }
 }
