@@ -6,6 +6,7 @@ mod audit;
 mod background;
 mod catalog;
 mod counting_store;
+mod documentation;
 mod fuzz;
 mod gate;
 mod golden;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::support::{data, project_root};
 
 /// A shell in a working directory of its own.
-fn dfml(folder: &Path) -> Command {
+pub(crate) fn dfml(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
     command.current_dir(folder).env("HOME", folder).stdin(Stdio::null());
     command
@@ -17,7 +17,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -33,17 +33,6 @@ fn the_readmes_main_job_runs_on_real_data() {
     {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }
-}
-
-#[test]
-fn the_readmes_tour_runs() {
-    let readme = std::fs::read_to_string(project_root().join("README.md")).unwrap();
-    let tour = readme.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
-    let store = tempfile::tempdir().unwrap();
-    let mut command = dfml(&project_root());
-    let output = command.arg("--store").arg(store.path()).args(["-c", tour]).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stdout(&output).contains("Model Type"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The artifact: all that was learned, as the bytes of one Arrow IPC file.
+//! The artifact: all that was learned, as the bytes of one Arrow IPC file, its buffers compressed by Zstandard.
 //!
 //! The file holds the model's [`Parameters`] table; a JSON [`Manifest`] lies in its schema metadata. The same model gives
 //! the same bytes: nothing of the place or time of training is in them.
@@ -11,8 +11,9 @@ use arrow::array::{ArrayRef, Float64Array, ListArray, StringArray, StructArray, 
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::ipc::CompressionType;
 use arrow::ipc::reader::FileReader;
-use arrow::ipc::writer::FileWriter;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -178,7 +179,9 @@ impl FittedModel {
         let metadata = HashMap::from([(MANIFEST_KEY.to_owned(), manifest)]);
         let schema = Arc::new(Schema::new_with_metadata(table.schema().fields().clone(), metadata));
         let table = table.with_schema(Arc::clone(&schema))?;
-        let mut writer = FileWriter::try_new(Vec::new(), &schema)?;
+        // Of trees, which are the largest of all, a third is left.
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
+        let mut writer = FileWriter::try_new_with_options(Vec::new(), &schema, options)?;
         writer.write(&table)?;
         Ok(writer.into_inner()?)
     }

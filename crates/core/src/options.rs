@@ -1,6 +1,7 @@
 //! Hyperparameters: declared once by an algorithm, parsed once into typed values, never looked at as text again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::{Error, Result};
 
@@ -131,8 +132,7 @@ impl OptionSpec {
 
     fn parse(&self, text: &str) -> Result<OptionValue> {
         let text = text.trim();
-        let wrong =
-            |expected: String| Error::invalid(format!("hyperparameter {} is '{text}'; it takes {expected}", self.name));
+        let wrong = || Error::invalid(format!("hyperparameter {} is '{text}'; it takes {}", self.name, self.kind));
         match self.kind {
             OptionKind::Integer(low, high) => {
                 // SageMaker writes whole numbers as floats now and then: 10.0 is 10.
@@ -141,29 +141,48 @@ impl OptionSpec {
                 });
                 match value {
                     Some(value) if (low..=high).contains(&value) => Ok(OptionValue::Integer(value)),
-                    _ => Err(wrong(range("a whole number", low, high, i64::MIN, i64::MAX))),
+                    _ => Err(wrong()),
                 }
             }
             OptionKind::Float(low, high) => match text.parse::<f64>() {
                 Ok(value) if value >= low && value <= high => Ok(OptionValue::Float(value)),
-                _ => Err(wrong(range("a number", low, high, f64::NEG_INFINITY, f64::INFINITY))),
+                _ => Err(wrong()),
             },
             OptionKind::Choice(words) => words
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(text))
                 .map(|word| OptionValue::Text((*word).to_owned()))
-                .ok_or_else(|| wrong(format!("one of {}", words.join(", ")))),
+                .ok_or_else(wrong),
             OptionKind::Text => Ok(OptionValue::Text(text.to_owned())),
         }
     }
 }
 
-fn range<T: PartialEq + std::fmt::Display>(noun: &str, low: T, high: T, least: T, most: T) -> String {
+/// What an option takes: `a whole number from 1 to 100000`.
+impl fmt::Display for OptionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(low, high) => write_range(f, "a whole number", *low, *high, i64::MIN, i64::MAX),
+            Self::Float(low, high) => write_range(f, "a number", *low, *high, f64::NEG_INFINITY, f64::INFINITY),
+            Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Text => f.write_str("text"),
+        }
+    }
+}
+
+fn write_range<T: PartialEq + fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    noun: &str,
+    low: T,
+    high: T,
+    least: T,
+    most: T,
+) -> fmt::Result {
     match (low == least, high == most) {
-        (true, true) => noun.to_owned(),
-        (true, false) => format!("{noun} up to {high}"),
-        (false, true) => format!("{noun} from {low}"),
-        (false, false) => format!("{noun} from {low} to {high}"),
+        (true, true) => f.write_str(noun),
+        (true, false) => write!(f, "{noun} up to {high}"),
+        (false, true) => write!(f, "{noun} from {low}"),
+        (false, false) => write!(f, "{noun} from {low} to {high}"),
     }
 }
 
