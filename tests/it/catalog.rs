@@ -259,7 +259,8 @@ async fn identities_and_grants_are_the_same_in_the_log_and_in_a_checkpoint() {
         let key = GrantKey { object: Object::Model(name(number)), privilege: Privilege::Execute, grantee };
         Action::Grant(GrantEntry { key, grantor: "admin".to_owned(), grant_option: false })
     };
-    let user = |name: &str| UserEntry { name: name.to_owned(), id: 61, superuser: false, verifier: None };
+    let user =
+        |name: &str| UserEntry { name: name.to_owned(), id: 61, superuser: false, verifier: None, valid_until: None };
     let members = ["ann".to_owned(), "bob".to_owned()].into();
     let group = GroupEntry { name: "g".to_owned(), id: 61, members };
     let actions = [
@@ -287,6 +288,17 @@ async fn identities_and_grants_are_the_same_in_the_log_and_in_a_checkpoint() {
         fixture.commit(number..number + 1).await;
     }
     assert!(fixture.read(&checkpoint(64)).await.starts_with("{\"format_version\":5"));
+}
+
+#[tokio::test]
+async fn the_end_of_a_password_is_of_the_newest_format() {
+    let fixture = Fixture::with_commits(62).await;
+    let user = UserEntry { name: "ann".to_owned(), id: 63, superuser: false, verifier: None, valid_until: Some(7) };
+    fixture.open().commit(|_| Ok(vec![Action::PutUser(user.clone())])).await.unwrap();
+    fixture.commit(63..64).await;
+    assert!(fixture.read(&commit(63)).await.contains("\"format_version\": 5"));
+    assert!(fixture.read(&checkpoint(64)).await.starts_with("{\"format_version\":6"));
+    assert_eq!(fixture.open().refresh().await.unwrap().access().users["ann"], user);
 }
 
 #[tokio::test]
@@ -324,10 +336,10 @@ async fn a_damaged_checkpoint_is_refused_at_once() {
         assert_eq!(refused.kind(), ErrorKind::Storage);
         assert!(refused.message().contains(reason) && refused.message().contains(&checkpoint(64)), "{refused}");
     }
-    fixture.write(&checkpoint(64), "{\"format_version\":6}\nsomething new").await;
+    fixture.write(&checkpoint(64), "{\"format_version\":7}\nsomething new").await;
     let refused = fixture.refusal().await;
     assert_eq!(refused.kind(), ErrorKind::Incompatible);
-    assert!(refused.message().contains("has format 6") && refused.message().contains("formats up to 5"), "{refused}");
+    assert!(refused.message().contains("has format 7") && refused.message().contains("formats up to 6"), "{refused}");
 }
 
 #[tokio::test]

@@ -168,9 +168,9 @@ async fn damage_is_refused(root: &StoreRoot, store: &Arc<dyn ObjectStore>) {
         let error = find_error(&error).unwrap();
         (error.kind(), error.message().to_owned())
     };
-    let (kind, message) = refused(r#"{"format_version": 5, "new_shape": true}"#).await;
+    let (kind, message) = refused(r#"{"format_version": 6, "new_shape": true}"#).await;
     assert_eq!(kind, ErrorKind::Incompatible);
-    assert!(message.contains("has format 5") && message.contains("upgrade datafusion-ml"), "{message}");
+    assert!(message.contains("has format 6") && message.contains("upgrade datafusion-ml"), "{message}");
     let (kind, message) = refused("{").await;
     assert_eq!(kind, ErrorKind::Storage);
     assert!(message.contains("00000000000000000002.json"), "{message}");

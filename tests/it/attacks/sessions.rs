@@ -117,6 +117,21 @@ async fn a_password_opens_a_session_and_is_nowhere_to_be_read() {
         let refused = refusal(&vault.owner, sql).await;
         assert!(!refused.contains("geheim"), "{refused}");
     }
+    // A password that has ended opens nothing, and who does not know it learns nothing.
+    for end in ["2000-01-01", "2000-01-01 00:00:01 +01"] {
+        run(&vault.owner, &format!("ALTER USER eve VALID UNTIL '{end}'")).await;
+        let refused = |error| find_error(&error).unwrap().message().to_owned();
+        let refused =
+            [refused(open("eve", "geheim-1").await.unwrap_err()), refused(open("eve", "x").await.unwrap_err())];
+        assert!(refused[0].starts_with("the password of user eve was valid until "), "{refused:?}");
+        assert_eq!(refused[1], "password authentication failed for user eve");
+    }
+    let eve = vault.user("eve").await;
+    refusal(&eve, "ALTER USER eve VALID UNTIL 'infinity'").await;
+    run(&eve, "ALTER USER eve PASSWORD 'geheim-1'").await;
+    assert!(open("eve", "geheim-1").await.is_err(), "a new password ends when the old one did");
+    run(&vault.owner, "ALTER USER eve VALID UNTIL '2999-12-31'").await;
+    assert!(open("eve", "geheim-1").await.is_ok());
     for file in std::fs::read_dir(vault.folder.path().join("store/catalog")).unwrap() {
         assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("geheim"));
     }

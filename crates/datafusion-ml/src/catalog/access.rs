@@ -22,6 +22,9 @@ pub struct UserEntry {
     /// no password is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier: Option<String>,
+    /// Until when the password is good, in seconds since 1970-01-01 UTC; `None` means for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<i64>,
 }
 
 /// Users under one name.
@@ -176,6 +179,11 @@ impl Access {
     /// Whether nobody has ever been named: then everybody may do everything.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.groups.is_empty() && self.roles.is_empty() && self.grants.is_empty()
+    }
+
+    /// Whether there is something in it that only the newest format has.
+    pub(super) fn needs_newest_format(&self) -> bool {
+        self.users.values().any(|user| user.valid_until.is_some())
     }
 
     /// The grants on an object.

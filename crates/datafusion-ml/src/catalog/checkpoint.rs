@@ -4,8 +4,9 @@
 //! model its [`ModelKey`] and the number of bytes of its entry. The entries follow, a line each, in the order of the index. To open
 //! ten thousand models is to parse two lines; entries are parsed one by one when they are used.
 //!
-//! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them, and
-//! format 4 when there are tables, views or schemas, and format 5 when there are users, groups, roles or grants.
+//! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them,
+//! format 4 when there are tables, views or schemas, format 5 when there are users, groups, roles or grants, and
+//! format 6 when a password has an end.
 
 use std::sync::Arc;
 
@@ -57,6 +58,7 @@ pub(super) fn encode(state: &CatalogState) -> Result<Bytes> {
     let schemas: Vec<SchemaEntry> = state.schemas().map(|entry| entry.as_ref().clone()).collect();
     let access = (!state.access().is_empty()).then(|| state.access().entries());
     let format_version = match (relations.is_empty() && schemas.is_empty(), trainings.is_empty()) {
+        _ if state.access().needs_newest_format() => 6,
         _ if access.is_some() => 5,
         (true, true) => 2,
         (true, false) => 3,

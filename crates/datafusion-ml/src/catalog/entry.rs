@@ -3,10 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::access::{GrantEntry, GrantKey, GroupEntry, RoleEntry, UserEntry};
 use super::relation::{RelationEntry, RelationName, SchemaEntry};
 use super::training::TrainingEntry;
+use crate::store::{StoreOptions, is_s3};
 
 /// A change of the catalog.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,7 @@ impl Action {
             Self::PutModel(_) | Self::DropModel(_) => 1,
             Self::PutTraining(_) => 2,
             Self::PutRelation(_) | Self::DropRelation(_) | Self::PutSchema(_) | Self::DropSchema(_) => 3,
+            Self::PutUser(user) if user.valid_until.is_some() => 5,
             Self::PutUser(_)
             | Self::DropUser(_)
             | Self::PutGroup(_)
@@ -243,6 +246,12 @@ impl ModelEntry {
             has_probabilities: self.has_probabilities,
             has_contributions: self.has_contributions,
         }
+    }
+
+    /// How the folder at `url` is opened to write the model's files into it.
+    pub(crate) fn store_options(&self, url: &Url) -> StoreOptions {
+        let role = self.report.iam_role.clone().filter(|role| role != "default" && is_s3(url));
+        StoreOptions { kms_key_id: self.report.kms_key_id.clone(), iam_role: role, region: None }
     }
 
     /// Every function of the model; see [`ModelKey::functions`].

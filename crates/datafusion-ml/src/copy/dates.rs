@@ -131,7 +131,8 @@ fn is_of_form(date: NaiveDate, form: &str, text: &str) -> bool {
     !form.contains("%Y") || text.contains(&format!("{:04}", date.year()))
 }
 
-fn timestamp(text: &str) -> Option<NaiveDateTime> {
+/// The point in time that a text says in a usual form; one with a zone is in UTC.
+pub(crate) fn timestamp(text: &str) -> Option<NaiveDateTime> {
     let Some(colon) = text.find(':') else {
         return date(text).map(|date| date.and_time(NaiveTime::MIN));
     };

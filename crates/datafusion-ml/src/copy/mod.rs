@@ -31,6 +31,7 @@ use datafusion::sql::sqlparser::ast::Ident;
 use parking_lot::Mutex;
 
 use self::convert::Target;
+pub(crate) use self::dates::timestamp;
 use self::load::{Loading, Rejections};
 use crate::catalog::{RelationName, TableEntry};
 use crate::error::invalid;

@@ -11,10 +11,11 @@ use crate::authorize::{denied, verifier};
 use crate::catalog::{
     Access, Action, CatalogState, GrantEntry, GrantKey, Grantee, GroupEntry, Object, Privilege, RoleEntry, UserEntry,
 };
+use crate::copy::timestamp;
 use crate::error::invalid;
 use crate::relations::folded;
 use crate::session::MlSession;
-use crate::sql::{AccessStatement, IdentityKind, IfExists, MemberChange, Password, UserOptions};
+use crate::sql::{AccessStatement, IdentityKind, IfExists, MemberChange, Password, UserOptions, invalid_at};
 
 /// Runs a statement about who may do what.
 pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> Result<DataFrame> {
@@ -29,6 +30,7 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
         AccessStatement::Drop(kind, if_exists, names) => drop_identities(session, kind, if_exists, &names).await?,
         AccessStatement::CreateUser(name, options) => {
             let (name, verifier) = (name_of(&name)?, verifier_of(options.password.as_ref())?);
+            let valid_until = options.valid_until.as_ref().map_or(Ok(None), end_of_password)?;
             let groups: BTreeSet<String> = options.groups.iter().map(folded).collect();
             commit(session, "CREATE USER", |state, access| {
                 check_free(access.users.contains_key(&name), IdentityKind::User, &name)?;
@@ -44,6 +46,7 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
                     id: state.version() + 1,
                     superuser: options.superuser == Some(true),
                     verifier: verifier.clone(),
+                    valid_until,
                 };
                 Ok(first_grants(session, access).into_iter().chain([Action::PutUser(user)]).chain(joined).collect())
             })
@@ -120,16 +123,18 @@ fn first_grants(session: &MlSession, access: &Access) -> Vec<Action> {
 /// Users change their own passwords, superusers everything.
 async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> Result<()> {
     let verifier = verifier_of(options.password.as_ref())?;
+    let valid_until = options.valid_until.as_ref().map(end_of_password).transpose()?;
     let decide = |state: &CatalogState| {
         let rights = session.shared.guard.rights(state);
-        if rights.name() != name || options.superuser.is_some() {
-            rights.check_superuser("ALTER USER of another, and CREATEUSER,")?;
+        if rights.name() != name || options.superuser.is_some() || valid_until.is_some() {
+            rights.check_superuser("ALTER USER of another, CREATEUSER and VALID UNTIL")?;
         }
         let mut user = state.access().users.get(name).cloned().ok_or_else(|| missing(IdentityKind::User, name))?;
         if options.password.is_some() {
             user.verifier.clone_from(&verifier);
         }
         user.superuser = options.superuser.unwrap_or(user.superuser);
+        user.valid_until = valid_until.unwrap_or(user.valid_until);
         Ok(vec![Action::PutUser(user)])
     };
     session.commit(decide).await?;
@@ -232,6 +237,21 @@ fn name_of(name: &Ident) -> Result<String> {
             Err(invalid(format!("\"{name}\" cannot be a name here; choose another")))
         }
         name => Ok(name),
+    }
+}
+
+/// The second in which a password ends, since 1970-01-01 UTC; `None` for `infinity`.
+fn end_of_password(text: &Ident) -> Result<Option<i64>> {
+    if text.value.eq_ignore_ascii_case("infinity") {
+        return Ok(None);
+    }
+    match timestamp(&text.value) {
+        Some(time) => Ok(Some(time.and_utc().timestamp())),
+        None => Err(invalid_at(
+            text.span,
+            format!("'{}' is no point in time", text.value),
+            "write one such as '2030-12-31 23:59', which is UTC unless a zone follows, or 'infinity'",
+        )),
     }
 }
 

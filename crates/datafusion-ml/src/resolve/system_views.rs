@@ -1,11 +1,11 @@
-//! Redshift's system views of models, and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
+//! Redshift's system views of models, `pg_user` and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
 //! before the statement is planned, and put into the schema `pg_catalog`.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Int32Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    ArrayRef, BooleanArray, Int32Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampSecondArray,
 };
 use datafusion::catalog::{MemTable, MemorySchemaProvider};
 use datafusion::common::TableReference;
@@ -37,11 +37,19 @@ enum SystemView {
     PgProc,
     /// A row per change, newest first.
     MlAudit,
+    /// A row per user.
+    PgUser,
 }
 
 impl SystemView {
-    const ALL: [Self; 5] =
-        [Self::StvMlModelInfo, Self::SvvMlModelInfo, Self::SvvMlModelPrivileges, Self::PgProc, Self::MlAudit];
+    const ALL: [Self; 6] = [
+        Self::StvMlModelInfo,
+        Self::SvvMlModelInfo,
+        Self::SvvMlModelPrivileges,
+        Self::PgProc,
+        Self::MlAudit,
+        Self::PgUser,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -50,6 +58,7 @@ impl SystemView {
             Self::SvvMlModelPrivileges => "svv_ml_model_privileges",
             Self::PgProc => "pg_proc",
             Self::MlAudit => "ml_audit",
+            Self::PgUser => "pg_user",
         }
     }
 
@@ -121,6 +130,7 @@ async fn rows(
         SystemView::SvvMlModelPrivileges => privileges(&state, &rights),
         SystemView::PgProc => functions(&state, &rights),
         SystemView::MlAudit => audit_table(session, &rights).boxed().await,
+        SystemView::PgUser => users(&state),
     };
     Ok((rows?, rights.name().to_owned()))
 }
@@ -187,17 +197,19 @@ fn privileges(state: &CatalogState, rights: &Rights) -> Result<RecordBatch> {
             let (id, name, kind) = match grantee {
                 // The owner of the process is no user of the catalog, and has Redshift's number of the first.
                 Grantee::User(name) => {
-                    (access.users.get(name).map_or(100, |user| 100 + user.id), name.as_str(), "user")
+                    (access.users.get(name).map_or(100, |user| numbered(user.id)), name.as_str(), "user")
                 }
                 Grantee::Group(name) => {
-                    (access.groups.get(name).map_or(0, |group| 100 + group.id), name.as_str(), "group")
+                    (access.groups.get(name).map_or(0, |group| numbered(group.id)), name.as_str(), "group")
                 }
-                Grantee::Role(name) => (access.roles.get(name).map_or(0, |role| 100 + role.id), name.as_str(), "role"),
+                Grantee::Role(name) => {
+                    (access.roles.get(name).map_or(0, |role| numbered(role.id)), name.as_str(), "role")
+                }
                 Grantee::Public => (0, "public", "public"),
             };
             models.push(model.name());
             versions.push(i32::try_from(entry.version).unwrap_or(i32::MAX));
-            ids.push(i32::try_from(id).unwrap_or(i32::MAX));
+            ids.push(id);
             names.push(name.to_owned());
             types.push(kind);
             options.push(option);
@@ -246,6 +258,26 @@ fn functions(state: &CatalogState, rights: &Rights) -> Result<RecordBatch> {
         ("prorettype", texts(returns)),
         ("model_name", texts(models)),
     ])
+}
+
+/// Users are no secret; passwords are, and whether there is one.
+fn users(state: &CatalogState) -> Result<RecordBatch> {
+    let users: Vec<_> = state.access().users.values().collect();
+    let ids: Int32Array = users.iter().map(|user| Some(numbered(user.id))).collect();
+    let ends: TimestampSecondArray = users.iter().map(|user| user.valid_until).collect();
+    table(vec![
+        ("usename", texts(users.iter().map(|user| &user.name))),
+        ("usesysid", Arc::new(ids) as ArrayRef),
+        ("usecreatedb", Arc::new(BooleanArray::from(vec![false; users.len()]))),
+        ("usesuper", Arc::new(users.iter().map(|user| Some(user.superuser)).collect::<BooleanArray>())),
+        ("passwd", texts(vec!["********"; users.len()])),
+        ("valuntil", Arc::new(ends)),
+    ])
+}
+
+/// Redshift's numbers of users begin with 100.
+fn numbered(id: u64) -> i32 {
+    i32::try_from(100 + id).unwrap_or(i32::MAX)
 }
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {

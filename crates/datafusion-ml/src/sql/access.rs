@@ -74,6 +74,8 @@ pub struct UserOptions {
     pub password: Option<Password>,
     /// `CREATEUSER` or `NOCREATEUSER`
     pub superuser: Option<bool>,
+    /// `VALID UNTIL`: the text, in quotes.
+    pub valid_until: Option<Ident>,
     /// `IN GROUP`
     pub groups: Vec<Ident>,
     /// Options that have no effect here, as they are printed.
@@ -176,6 +178,9 @@ impl Display for UserOptions {
             Some(true) => f.write_str(" CREATEUSER")?,
             Some(false) => f.write_str(" NOCREATEUSER")?,
             None => {}
+        }
+        if let Some(end) = &self.valid_until {
+            write!(f, " VALID UNTIL {}", Literal(&end.value))?;
         }
         self.ignored.iter().try_for_each(|option| write!(f, " {option}"))?;
         if self.groups.is_empty() { Ok(()) } else { write!(f, " IN GROUP {}", list(&self.groups)) }

@@ -88,7 +88,7 @@ impl MlParser<'_> {
         if kind == IdentityKind::User {
             self.take_word("WITH");
             if self.at_end() {
-                return Err(self.expected("PASSWORD, CREATEUSER or NOCREATEUSER"));
+                return Err(self.expected("PASSWORD, CREATEUSER, NOCREATEUSER or VALID UNTIL"));
             }
             let span = self.span();
             let options = self.user_options()?;
@@ -121,10 +121,10 @@ impl MlParser<'_> {
             } else if let Some(ignored) = self.ignored_user_option()? {
                 options.ignored.push(ignored);
             } else if self.at_words(0, &["VALID", "UNTIL"]) {
-                let remedy = "leave VALID UNTIL out, and ALTER USER name PASSWORD DISABLE when the time has come";
-                return Err(invalid_at(span, "a password is good until it is changed", remedy));
+                self.skip(2);
+                options.valid_until = Some(self.valid_until()?);
             } else {
-                let known = "there are PASSWORD 'text', PASSWORD DISABLE, CREATEUSER, NOCREATEUSER and IN GROUP name";
+                let known = "there are PASSWORD 'text', PASSWORD DISABLE, CREATEUSER, NOCREATEUSER, VALID UNTIL and IN GROUP name";
                 return Err(invalid_at(span, "this is no option of a user", known));
             }
         }
@@ -148,6 +148,15 @@ impl MlParser<'_> {
             None if self.take_word("DISABLE") => Ok(Password::Disable),
             None => Err(invalid_at(span, "PASSWORD takes a quoted text", "or DISABLE")),
         }
+    }
+
+    fn valid_until(&mut self) -> Result<Ident> {
+        let span = self.span();
+        let text = match self.take_word("INFINITY") {
+            true => "infinity".to_owned(),
+            false => self.string("a quoted timestamp, or infinity")?,
+        };
+        Ok(Ident::with_quote_and_span('\'', span, text))
     }
 
     /// Redshift's options for what there is not here: databases to create, a system log, servers with connections.

@@ -17,6 +17,8 @@ fn statements_print_as_text_that_says_the_same() {
             "ALTER USER a SYSLOG ACCESS unrestricted SESSION TIMEOUT 60",
             "ALTER USER a SYSLOG ACCESS UNRESTRICTED SESSION TIMEOUT 60",
         ),
+        ("ALTER USER a VALID UNTIL Infinity CREATEUSER", "ALTER USER a CREATEUSER VALID UNTIL 'infinity'"),
+        ("CREATE USER a VALID UNTIL '2030-12-31'", "CREATE USER a VALID UNTIL '2030-12-31'"),
         ("CREATE GROUP g WITH USER a, b", "CREATE GROUP g WITH USER a, b"),
         ("ALTER GROUP g DROP USER a", "ALTER GROUP g DROP USER a"),
         ("DROP ROLE IF EXISTS r, s", "DROP ROLE IF EXISTS r, s"),
