@@ -1,10 +1,13 @@
 //! Encryption at rest: a store as its owner sees it, and as somebody sees it who can only read and write its files.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion_ml::MlSession;
 use datafusion_ml::find_error;
-use datafusion_ml::store::SealingKeys;
+use datafusion_ml::store::{RegisteredStores, SealingKeys, Unsealed, reseal};
 use tempfile::TempDir;
 
 use crate::support::{BANKNOTE_HITS, CREATE_BANKNOTE, answer, builder, session, try_answer, value};
@@ -131,6 +134,112 @@ async fn a_store_that_is_not_sealed_is_not_opened_with_a_key() {
     run(&session(&folder.path().to_string_lossy()).await, TABLE).await;
     let error = open(&folder, OLD).await.unwrap_err();
     assert!(error.contains("00000000000000000001.json is not sealed, but the store was opened with a key"), "{error}");
+}
+
+/// Seals the store anew, and says of how many objects that was, or why it was not.
+async fn reseal_all(folder: &TempDir, keys: &str, unsealed: Unsealed) -> Result<u64, String> {
+    let stores = RegisteredStores::new(Arc::new(RuntimeEnv::default()));
+    let keys = SealingKeys::parse(keys).unwrap();
+    let count = reseal(&folder.path().to_string_lossy(), &stores, &keys, unsealed).await;
+    count.map_err(|e| find_error(&e).unwrap().message().to_owned())
+}
+
+/// Puts something of each kind into the store, of which some lies elsewhere, and gives all files.
+async fn furnish(session: &MlSession, folder: &TempDir, elsewhere: &TempDir) -> Vec<PathBuf> {
+    run(session, TABLE).await;
+    run(session, CREATE_BANKNOTE).await;
+    let buckets = ["spare".to_owned(), format!("file://{}/there", elsewhere.path().display())];
+    for (number, bucket) in buckets.iter().enumerate() {
+        let create = CREATE_BANKNOTE.replace("'10'", "'3'").replace("banknote_model", &format!("m_{number}"));
+        let create = create.replace("predict_class", &format!("f_{number}"));
+        run(session, &format!("{create} SETTINGS (S3_BUCKET '{bucket}')")).await;
+    }
+    run(session, "CREATE TABLE wide AS SELECT value AS id, md5(value::varchar) AS text FROM generate_series(1, 30000)")
+        .await;
+    [files(folder.path()), files(elsewhere.path())].concat()
+}
+
+/// What can be read of it.
+async fn furnished(session: &MlSession) -> Vec<String> {
+    let mut found = Vec::new();
+    for sql in [
+        "SELECT jam FROM pantry",
+        BANKNOTE_HITS,
+        "SELECT f_0(1, 2, 3, 4) + f_1(1, 2, 3, 4)",
+        "SELECT count(*) FROM wide WHERE text = md5(id::varchar)",
+        "SELECT count(*) FROM ml_training_info('m_1')",
+    ] {
+        found.push(value(session, sql).await);
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_sealed_anew_also_when_that_was_cut_short() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let both = format!("{NEW},{OLD}");
+    let sealed_with = |file: &PathBuf| std::fs::read(file).unwrap()[8..16].to_vec();
+    let session = open(&folder, OLD).await.unwrap();
+    let all = furnish(&session, &folder, &elsewhere).await;
+    let expected = furnished(&session).await;
+    let old: Vec<_> = all.iter().map(|file| std::fs::read(file).unwrap()).collect();
+    assert_eq!(reseal_all(&folder, &both, Unsealed::Refuse).await, Ok(all.len() as u64));
+    assert_eq!(furnished(&open(&folder, NEW).await.unwrap()).await, expected);
+    // As whoever is killed leaves it.
+    let half = all.iter().zip(&old).step_by(2).map(|(file, old)| std::fs::write(file, old).unwrap()).count();
+    assert_eq!(furnished(&open(&folder, &both).await.unwrap()).await, expected);
+    assert!(open(&folder, NEW).await.is_err());
+    assert_eq!(reseal_all(&folder, &both, Unsealed::Refuse).await, Ok(half as u64));
+    assert_eq!(reseal_all(&folder, NEW, Unsealed::Refuse).await, Ok(0));
+    assert_eq!(furnished(&open(&folder, NEW).await.unwrap()).await, expected);
+    assert_eq!([files(folder.path()), files(elsewhere.path())].concat(), all, "no file has come or gone");
+    assert!(all.iter().all(|file| sealed_with(file) == sealed_with(&all[0])));
+    let error = reseal_all(&folder, OLD, Unsealed::Refuse).await.unwrap_err();
+    assert!(error.contains(&format!("is sealed with key {}", id(NEW))), "{error}");
+    // What somebody without the key has put there does not become the owner's.
+    std::fs::write(commit(&folder, 99), r#"{"format_version": 1, "actions": []}"#).unwrap();
+    let error = reseal_all(&folder, &both, Unsealed::Refuse).await.unwrap_err();
+    assert!(error.contains("catalog/00000000000000000099.json is not sealed"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_a_key_gets_one() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let session = session(&folder.path().to_string_lossy()).await;
+    let all = furnish(&session, &folder, &elsewhere).await;
+    let expected = furnished(&session).await;
+    let plain: Vec<_> = all.iter().map(|file| std::fs::read(file).unwrap()).collect();
+    assert!(reseal_all(&folder, NEW, Unsealed::Refuse).await.unwrap_err().contains("seal it with --seal"));
+    assert_eq!(reseal_all(&folder, NEW, Unsealed::Seal).await, Ok(all.len() as u64));
+    let half = all.iter().zip(&plain).step_by(2).map(|(file, plain)| std::fs::write(file, plain).unwrap()).count();
+    assert!(open(&folder, NEW).await.unwrap_err().contains("seal all of it with it first"));
+    assert_eq!(reseal_all(&folder, NEW, Unsealed::Seal).await, Ok(half as u64));
+    assert_eq!(furnished(&open(&folder, NEW).await.unwrap()).await, expected);
+    assert!(all.iter().all(|file| std::fs::read(file).unwrap().starts_with(b"\xd3dfml\0s1")));
+}
+
+#[test]
+fn the_shell_changes_the_key_of_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let dfml = |arguments: &[&str]| {
+        let mut shell = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
+        let output = shell.current_dir(folder.path()).args(arguments).output().unwrap();
+        let text = if output.status.success() { output.stdout } else { output.stderr };
+        String::from_utf8(text).unwrap()
+    };
+    for (name, keys) in [("old", OLD.to_owned()), ("new", NEW.to_owned()), ("both", format!("{NEW}\n{OLD}\n"))] {
+        std::fs::write(folder.path().join(name), keys).unwrap();
+    }
+    dfml(&["-c", TABLE]);
+    assert!(dfml(&["--seal"]).contains("--reseal and --seal need the keys of the store"));
+    let done =
+        |count, key| format!("{count} objects were sealed with key {}, and everything in the store is now.\n", id(key));
+    assert_eq!(dfml(&["--seal", "--key-file", "old"]), done(2, OLD));
+    assert_eq!(dfml(&["--reseal", "--key-file", "both"]), done(2, NEW));
+    assert_eq!(dfml(&["--reseal", "--key-file", "new"]), done(0, NEW));
+    let jam = dfml(&["--key-file", "new", "-q", "--format", "csv", "-c", "SELECT jam FROM pantry"]);
+    assert_eq!(jam, "jam\nmarmalade\n");
+    assert!(dfml(&["--key-file", "old", "-c", "SELECT 1"]).contains("give that key, too"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "DFML_KEY_FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
+    /// Seal everything in the store anew with the first key, say how many objects that were, and end. Others may work on
+    /// meanwhile with both keys; afterwards the first one is enough
+    #[arg(long, conflicts_with_all = ["command", "file", "rc", "user"])]
+    pub(crate) reseal: bool,
+
+    /// The same for a store that was begun without a key: what is not sealed is sealed, too. Nobody can work with it meanwhile
+    #[arg(long, conflicts_with_all = ["reseal", "command", "file", "rc", "user"])]
+    pub(crate) seal: bool,
+
     /// Record who predicts with which version of which model, and how many rows; SELECT * FROM ml_audit shows it
     #[arg(long, env = "DFML_AUDIT_PREDICTIONS")]
     pub(crate) audit_predictions: bool,

@@ -33,7 +33,7 @@ use datafusion_cli::object_storage::instrumented::InstrumentedObjectStoreRegistr
 use datafusion_cli::print_options::PrintOptions;
 use datafusion_ml::aws::AwsStores;
 use datafusion_ml::core::ErrorKind;
-use datafusion_ml::store::SealingKeys;
+use datafusion_ml::store::{SealingKeys, Unsealed};
 use datafusion_ml::{MlSession, Notices, TrainingProgress, find_error};
 
 use args::Args;
@@ -85,6 +85,9 @@ async fn run(args: Args) -> Result<()> {
     if let Some(folder) = &args.data_path {
         std::env::set_current_dir(folder)
             .map_err(|e| DataFusionError::Configuration(format!("--data-path {}: {e}", folder.display())))?;
+    }
+    if args.reseal || args.seal {
+        return reseal(&args).await;
     }
     let interactive = args.command.is_empty() && args.file.is_empty() && std::io::stdin().is_terminal();
     let mut shell = start(&args).await?;
@@ -181,6 +184,19 @@ async fn start(args: &Args) -> Result<Shell> {
         _ => error,
     })?;
     Ok(Shell { session, print, progress, notices })
+}
+
+/// Seals everything in the store anew.
+async fn reseal(args: &Args) -> Result<()> {
+    let wanted = "--reseal and --seal need the keys of the store: --key-file FILE, or DFML_KEY";
+    let keys = sealing_keys(args)?.ok_or_else(|| DataFusionError::Configuration(wanted.to_owned()))?;
+    let unsealed = if args.seal { Unsealed::Seal } else { Unsealed::Refuse };
+    let stores = AwsStores::new(Arc::new(RuntimeEnv::default()));
+    let count = datafusion_ml::store::reseal(&args.store, &stores, &keys, unsealed).await?;
+    if !args.quiet {
+        println!("{count} objects were sealed with key {}, and everything in the store is now.", keys.ids()[0]);
+    }
+    Ok(())
 }
 
 /// The keys of the store: of a file, or of the environment.

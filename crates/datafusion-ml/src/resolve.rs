@@ -28,7 +28,7 @@ use crate::error::{external, find_error, invalid};
 use crate::predict::{call_names, entry_of, functions, same_version};
 use crate::session::MlSession;
 use crate::sql::{function_names, quote_function_names};
-use crate::store::{StoreOptions, StoreRoot, is_s3, parse_store_url};
+use crate::store::{StoreOptions, StoreRoot, parse_store_url};
 
 /// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
 /// neither built in nor of a model are left for the planner to complain about.
@@ -240,15 +240,14 @@ async fn read(session: &MlSession, entry: &ModelEntry) -> Result<FittedModel> {
     FittedModel::from_bytes(bytes, algorithm).map_err(|e| name_model(entry, external(e)))
 }
 
-/// The folder in which a model's files lie. In a bucket of its own they are read with the role that wrote them.
+/// The folder in which a model's files lie.
 async fn place(session: &MlSession, entry: &ModelEntry) -> Result<StoreRoot> {
     let shared = &session.shared;
     match &entry.artifact.root {
         None => Ok(shared.root.clone()),
         Some(url) => {
             let url = parse_store_url(url)?;
-            let role = entry.report.iam_role.clone().filter(|role| role != "default" && is_s3(&url));
-            let options = StoreOptions { iam_role: role, ..StoreOptions::default() };
+            let options = StoreOptions { kms_key_id: None, ..entry.store_options(&url) };
             shared.open_root(&url, &options).await.map_err(|e| name_model(entry, e))
         }
     }

@@ -144,7 +144,8 @@ impl MlSessionBuilder {
     }
 
     /// Seals all that is written into the store with the first of these keys, and opens with any of them what is read:
-    /// models, logs, the catalog, the rows of stored tables. A store is sealed wholly or not at all, from the beginning.
+    /// models, logs, the catalog, the rows of stored tables. A store is sealed wholly or not at all, from the beginning
+    /// or by [`reseal`](crate::store::reseal).
     /// Building fails if the store is not sealed, or with another key.
     pub fn with_sealing_keys(mut self, keys: SealingKeys) -> Self {
         self.keys = Some(keys);

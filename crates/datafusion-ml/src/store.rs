@@ -4,6 +4,7 @@ mod assumed;
 mod files;
 mod places;
 mod records;
+mod reseal;
 mod sealed;
 
 use std::fmt::Debug;
@@ -27,8 +28,9 @@ use url::Url;
 pub(crate) use self::assumed::with_role;
 pub(crate) use self::files::{SourceFile, SourceFiles};
 pub(crate) use self::places::is_within;
+pub use self::reseal::reseal;
 use self::sealed::SealedStore;
-pub use self::sealed::SealingKeys;
+pub use self::sealed::{SealingKeys, Unsealed};
 pub(crate) use self::sealed::{key_id_of, reason};
 use crate::background::Lease;
 use crate::catalog::RelationName;

@@ -10,6 +10,7 @@
 //! Whoever deletes the newest commits takes the catalog back to what it was: a session that has seen them finds a gap when
 //! it commits, a new one cannot know.
 
+mod anew;
 mod keys;
 mod segments;
 mod upload;
@@ -28,6 +29,8 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+pub(super) use self::anew::Sealing;
+pub use self::anew::Unsealed;
 pub use self::keys::SealingKeys;
 pub(crate) use self::segments::key_id_of;
 use self::segments::{Opener, SEALED_SEGMENT, SEGMENT, Sealer, Segments};

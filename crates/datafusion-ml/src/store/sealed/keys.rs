@@ -22,7 +22,7 @@ pub(super) type ObjectId = [u8; 16];
 
 /// The keys of a store with encryption at rest. What is written is sealed with the first; what was sealed with any of them can
 /// be read. So a key is changed by putting a new one before it; the old one is needed for as long as something is there
-/// that it sealed. Every store should have a key of its own: what is sealed in one store opens in another with that key.
+/// that it sealed, which [`reseal`](crate::store::reseal) ends. Every store should have a key of its own: what is sealed in one store opens in another with that key.
 #[derive(Clone)]
 pub struct SealingKeys {
     keys: Arc<[Key]>,

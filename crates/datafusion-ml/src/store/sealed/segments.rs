@@ -148,7 +148,7 @@ impl Opener {
         if !segment.starts_with(&FORMAT) && segment.len() >= FORMAT.len() {
             return Err(failed(format!(
                 "{location} is not sealed, but the store was opened with a key, and a store is sealed wholly or not at all; \
-                 open it without a key, or begin another store"
+                 open it without a key, or seal all of it with it first (dfml --seal)"
             )));
         }
         let altered = || {
