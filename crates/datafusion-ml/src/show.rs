@@ -167,7 +167,8 @@ impl Report {
         self.row("Function Parameter Types", types.join(" "));
         self.optional("Function Return Type", Some(&facts.returns).filter(|returns| !returns.is_empty()));
         if reader == Reader::Owner {
-            self.optional("IAM Role", facts.iam_role.as_ref());
+            let role = facts.iam_role.as_deref();
+            self.optional("IAM Role", role.map(|role| if role == "default" { "default-aws-iam-role" } else { role }));
             self.optional("S3 Bucket", facts.s3_bucket.as_ref());
             self.optional("KMS Key", facts.kms_key_id.as_ref());
         }

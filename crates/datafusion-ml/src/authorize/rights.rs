@@ -6,7 +6,8 @@ use datafusion::error::Result;
 
 use super::denied;
 use crate::catalog::{
-    Access, CatalogState, GrantKey, Grantee, IndexedEntry, ModelName, Object, Privilege, RelationEntry, TrainingEntry,
+    Access, CatalogState, GrantKey, Grantee, IndexedEntry, ModelName, Object, Privilege, Purpose, RelationEntry,
+    TrainingEntry,
 };
 
 /// The rights of a principal. They are made anew for every statement, so that a REVOKE bites on the next one.
@@ -126,16 +127,20 @@ impl Rights {
             return Err(denied(format!("permission denied to create models; ask for GRANT CREATE MODEL TO {user}")));
         }
         schemas.iter().try_for_each(|schema| self.check_create_in(state, schema))?;
-        self.check_assume(state, role, "CREATE MODEL")
+        self.check_assume(state, role, Purpose::CreateModel)
     }
 
-    /// Fails unless the IAM role, if there is one, can be used by such a statement.
-    pub(crate) fn check_assume(&self, state: &CatalogState, role: Option<&str>, statement: &str) -> Result<()> {
+    /// Fails unless the IAM role, if there is one, can be used for that.
+    pub(crate) fn check_assume(&self, state: &CatalogState, role: Option<&str>, purpose: Purpose) -> Result<()> {
         let user = &self.name;
-        let may = |role: &str| self.has(state, Privilege::AssumeRole, &Object::IamRole(role.to_owned()));
+        let may = |role: &str| {
+            let role = Object::IamRole(role.to_owned());
+            let privileges = [Privilege::AssumeRole, Privilege::AssumeRoleFor(purpose)];
+            privileges.into_iter().any(|privilege| self.has(state, privilege, &role))
+        };
         match role {
             Some(role) if !may("all") && !may(role) => Err(denied(format!(
-                "User {user} does not have ASSUMEROLE permission on IAM role \"{role}\" for {statement}"
+                "User {user} does not have ASSUMEROLE permission on IAM role \"{role}\" for {purpose}"
             ))),
             _ => Ok(()),
         }

@@ -61,6 +61,28 @@ pub enum Grantee {
     Public,
 }
 
+/// What an IAM role is assumed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "as GRANT names them")]
+pub enum Purpose {
+    Copy,
+    Unload,
+    ExternalFunction,
+    CreateModel,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Copy => "COPY",
+            Self::Unload => "UNLOAD",
+            Self::ExternalFunction => "EXTERNAL FUNCTION",
+            Self::CreateModel => "CREATE MODEL",
+        })
+    }
+}
+
 /// What is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,7 +97,9 @@ pub enum Privilege {
     Insert,
     Update,
     Delete,
+    /// For whatever purpose.
     AssumeRole,
+    AssumeRoleFor(Purpose),
     /// To have what a role has.
     Member,
 }
@@ -92,7 +116,8 @@ impl fmt::Display for Privilege {
             Self::Insert => "INSERT",
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
-            Self::AssumeRole => "ASSUMEROLE",
+            Self::AssumeRole => "ASSUMEROLE FOR ALL",
+            Self::AssumeRoleFor(purpose) => return write!(f, "ASSUMEROLE FOR {purpose}"),
             Self::Member => "ROLE",
         })
     }
@@ -184,6 +209,7 @@ impl Access {
     /// Whether there is something in it that only the newest format has.
     pub(super) fn needs_newest_format(&self) -> bool {
         self.users.values().any(|user| user.valid_until.is_some())
+            || self.grants.keys().any(|key| matches!(key.privilege, Privilege::AssumeRoleFor(_)))
     }
 
     /// The grants on an object.

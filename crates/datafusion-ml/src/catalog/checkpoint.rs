@@ -6,7 +6,7 @@
 //!
 //! Format 1 was one JSON object with all entries. Format 2 is written while there are no trainings, format 3 with them,
 //! format 4 when there are tables, views or schemas, format 5 when there are users, groups, roles or grants, and
-//! format 6 when a password has an end.
+//! format 6 when a password has an end, or an IAM role is granted for a purpose.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::access::{GrantEntry, GrantKey, GroupEntry, RoleEntry, UserEntry};
+use super::access::{GrantEntry, GrantKey, GroupEntry, Privilege, RoleEntry, UserEntry};
 use super::relation::{RelationEntry, RelationName, SchemaEntry};
 use super::training::TrainingEntry;
 use crate::store::{StoreOptions, is_s3};
@@ -54,6 +54,11 @@ impl Action {
             Self::PutTraining(_) => 2,
             Self::PutRelation(_) | Self::DropRelation(_) | Self::PutSchema(_) | Self::DropSchema(_) => 3,
             Self::PutUser(user) if user.valid_until.is_some() => 5,
+            Self::Grant(GrantEntry { key, .. }) | Self::Revoke(key)
+                if matches!(key.privilege, Privilege::AssumeRoleFor(_)) =>
+            {
+                5
+            }
             Self::PutUser(_)
             | Self::DropUser(_)
             | Self::PutGroup(_)

@@ -39,7 +39,8 @@ impl FileKind {
     }
 
     /// The newest format of such files that this version reads. With 3 for checkpoints and 2 for commits trainings came,
-    /// with 4 and 3 tables, views and schemas, with 5 and 4 users, groups, roles and grants, with 6 and 5 ends of passwords.
+    /// with 4 and 3 tables, views and schemas, with 5 and 4 users, groups, roles and grants, with 6 and 5 ends of passwords and purposes of
+    /// IAM roles.
     pub(super) fn newest_format(self) -> u64 {
         match self {
             Self::CheckpointV1 => 1,

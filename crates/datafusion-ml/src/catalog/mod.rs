@@ -30,7 +30,9 @@ mod relation;
 mod state;
 mod training;
 
-pub use self::access::{Access, GrantEntry, GrantKey, Grantee, GroupEntry, Object, Privilege, RoleEntry, UserEntry};
+pub use self::access::{
+    Access, GrantEntry, GrantKey, Grantee, GroupEntry, Object, Privilege, Purpose, RoleEntry, UserEntry,
+};
 pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
 pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};

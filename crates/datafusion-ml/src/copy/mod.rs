@@ -35,7 +35,7 @@ pub(crate) use self::dates::timestamp;
 use self::load::{Loading, Rejections};
 use crate::catalog::{RelationName, TableEntry};
 use crate::error::invalid;
-use crate::execute::{answer, check_role, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
+use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
 use crate::relations::{StoredTable, folded};
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat, IamRole};
@@ -46,7 +46,6 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     let table = target_table(session, &name).await?;
     let entry = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned());
     let columns = loaded_columns(&name, table.as_ref(), entry.as_ref(), &statement.columns)?;
-    check_role(session, statement.options.iam_role.as_ref(), "COPY").await?;
     let files = sources::files(session, &statement).await?;
     let role = statement.options.iam_role.as_ref().and_then(IamRole::arn);
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;

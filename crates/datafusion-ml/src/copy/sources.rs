@@ -6,7 +6,9 @@ use futures::TryStreamExt;
 use serde::Deserialize;
 
 use super::json_paths::JsonPath;
+use crate::catalog::Purpose;
 use crate::error::invalid;
+use crate::execute::check_role;
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat, IamRole, JsonColumns};
 use crate::store::{SourceFile, SourceFiles, StoreOptions};
@@ -78,6 +80,7 @@ async fn list(session: &MlSession, statement: &Copy, location: &str) -> Result<V
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
     let url = ListingTableUrl::parse(location)?;
     session.shared.guard.check_files(url.get_url())?;
+    check_role(session, statement.options.iam_role.as_ref(), url.get_url(), Purpose::Copy).await?;
     let options = StoreOptions {
         region: statement.options.region.clone(),
         iam_role: statement.options.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),

@@ -5,12 +5,21 @@ use datafusion::error::Result;
 use super::identities::missing;
 use super::{model_name, no_such_model, no_such_relation};
 use crate::authorize::{Rights, denied};
-use crate::catalog::{Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege};
+use crate::catalog::{Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege, Purpose};
 use crate::error::invalid;
 use crate::relations::folded;
 use crate::session::MlSession;
 use crate::sql::{Grant, GrantObject, GranteeName, IdentityKind};
 use datafusion::sql::sqlparser::ast::Spanned;
+
+/// The privileges on an IAM role.
+const ASSUME_ROLE: [Privilege; 5] = [
+    Privilege::AssumeRole,
+    Privilege::AssumeRoleFor(Purpose::Copy),
+    Privilege::AssumeRoleFor(Purpose::Unload),
+    Privilege::AssumeRoleFor(Purpose::ExternalFunction),
+    Privilege::AssumeRoleFor(Purpose::CreateModel),
+];
 
 /// Gives privileges: all that the statement names, or none.
 pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
@@ -39,18 +48,43 @@ pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
         let mut actions = Vec::new();
         for (object, privilege) in granted(session, state, &rights, grant)? {
             for name in &grant.grantees {
-                let key = GrantKey { object: object.clone(), privilege, grantee: grantee(state, name)? };
-                let Some(entry) = state.access().grants.get(&key) else { continue };
-                check_no_dependents(state, entry)?;
-                actions.push(match grant.option_only {
-                    true => Action::Grant(GrantEntry { grant_option: false, ..entry.clone() }),
-                    false => Action::Revoke(key),
-                });
+                let grantee = grantee(state, name)?;
+                let is_first = grant.privileges.first() == Some(&privilege);
+                if is_first {
+                    actions.extend(keep_other_purposes(state, &grant.privileges, &object, &grantee));
+                }
+                for privilege in revoked_with(privilege, is_first) {
+                    let key = GrantKey { object: object.clone(), privilege, grantee: grantee.clone() };
+                    let Some(entry) = state.access().grants.get(&key) else { continue };
+                    check_no_dependents(state, entry)?;
+                    actions.push(match grant.option_only {
+                        true => Action::Grant(GrantEntry { grant_option: false, ..entry.clone() }),
+                        false => Action::Revoke(key),
+                    });
+                }
             }
         }
         Ok(actions)
     };
     session.commit(decide).await.map(drop)
+}
+
+/// The privileges that end when one is revoked: to assume a role for all purposes is to assume it for each.
+fn revoked_with(privilege: Privilege, is_first: bool) -> Vec<Privilege> {
+    match privilege {
+        Privilege::AssumeRole => ASSUME_ROLE.to_vec(),
+        Privilege::AssumeRoleFor(_) if is_first => vec![Privilege::AssumeRole, privilege],
+        other => vec![other],
+    }
+}
+
+/// Grants what stays of a role that could be assumed for all purposes when some of them are revoked.
+fn keep_other_purposes(state: &CatalogState, revoked: &[Privilege], object: &Object, grantee: &Grantee) -> Vec<Action> {
+    let key = |privilege| GrantKey { object: object.clone(), privilege, grantee: grantee.clone() };
+    let for_all = state.access().grants.get(&key(Privilege::AssumeRole));
+    let Some(for_all) = for_all.filter(|_| !revoked.contains(&Privilege::AssumeRole)) else { return Vec::new() };
+    let others = ASSUME_ROLE[1..].iter().filter(|purpose| !revoked.contains(purpose));
+    others.map(|purpose| Action::Grant(GrantEntry { key: key(*purpose), ..for_all.clone() })).collect()
 }
 
 /// RESTRICT, as always: who has granted on what is to be revoked keeps it until that has been revoked.
@@ -109,9 +143,7 @@ fn granted(
             let all = &[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
             (names.iter().map(object).collect::<Result<_>>()?, all)
         }
-        GrantObject::IamRoles(names) => {
-            (names.iter().cloned().map(Object::IamRole).collect(), &[Privilege::AssumeRole])
-        }
+        GrantObject::IamRoles(names) => (names.iter().cloned().map(Object::IamRole).collect(), &ASSUME_ROLE),
         GrantObject::Roles(names) => {
             let object = |name: &_| match folded(name) {
                 name if state.access().roles.contains_key(&name) => Ok(Object::Role(name)),

@@ -12,18 +12,25 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use url::Url;
 
+use crate::catalog::Purpose;
 use crate::relations::StoredTable;
 use crate::session::MlSession;
 use crate::sql::IamRole;
-use crate::store::{StoreOptions, with_role};
+use crate::store::{StoreOptions, is_s3, with_role};
 
-/// Fails unless the principal may use the role.
-pub(crate) async fn check_role(session: &MlSession, role: Option<&IamRole>, statement: &str) -> Result<()> {
+/// Fails unless the principal may use the role for that. In S3 to name none is to name the default.
+pub(crate) async fn check_role(
+    session: &MlSession,
+    role: Option<&IamRole>,
+    place: &Url,
+    purpose: Purpose,
+) -> Result<()> {
+    let role = role.map(IamRole::name).or_else(|| is_s3(place).then_some("default"));
     if role.is_none() || session.shared.guard.is_idle() {
         return Ok(());
     }
     let state = session.shared.catalog.refresh().await?;
-    session.shared.guard.rights(&state).check_assume(&state, role.map(IamRole::name), statement)
+    session.shared.guard.rights(&state).check_assume(&state, role, purpose)
 }
 
 /// The state in which something is run that reads and writes these places with that role.

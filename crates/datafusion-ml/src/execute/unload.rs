@@ -17,6 +17,7 @@ use serde_json::json;
 use self::text::UnloadText;
 use super::role::{check_role, places, state_with_role};
 use super::{count_answer, notice_ignored, run_count};
+use crate::catalog::Purpose;
 use crate::error::invalid;
 use crate::resolve::resolve;
 use crate::session::MlSession;
@@ -25,7 +26,8 @@ use crate::store::{SourceFile, SourceFiles, StoreOptions};
 
 /// Writes the rows of a query into one file, or a folder for each value of the PARTITION BY columns.
 pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<DataFrame> {
-    check_role(session, statement.iam_role.as_ref(), "UNLOAD").await?;
+    let location = ListingTableUrl::parse(&statement.location)?;
+    check_role(session, statement.iam_role.as_ref(), location.get_url(), Purpose::Unload).await?;
     let target = match statement.partition_by.is_empty() {
         true => format!("{}000{}", statement.location, suffix(&statement)),
         false => format!("{}/", statement.location.trim_end_matches('/')),

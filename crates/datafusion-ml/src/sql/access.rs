@@ -208,8 +208,16 @@ impl Grant {
         }
     }
 
-    fn purpose(&self) -> &'static str {
-        if matches!(self.object, GrantObject::IamRoles(_)) { " FOR CREATE MODEL" } else { "" }
+    fn purpose(&self) -> String {
+        let purpose = |privilege: &Privilege| match privilege {
+            Privilege::AssumeRole => Some("ALL".to_owned()),
+            Privilege::AssumeRoleFor(purpose) => Some(purpose.to_string()),
+            _ => None,
+        };
+        match self.privileges.iter().filter_map(purpose).collect::<Vec<_>>() {
+            purposes if purposes.is_empty() => String::new(),
+            purposes => format!(" FOR {}", list(purposes)),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 use super::MlParser;
-use crate::catalog::Privilege;
+use crate::catalog::{Privilege, Purpose};
 use crate::sql::access::{
     AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
 };
@@ -189,7 +189,7 @@ impl MlParser<'_> {
     fn grant(&mut self, to: &str) -> Result<Grant> {
         let option_only = to == "FROM" && self.at_words(0, &["GRANT", "OPTION", "FOR"]);
         self.skip(if option_only { 3 } else { 0 });
-        let (privileges, object) = self.granted()?;
+        let (mut privileges, object) = self.granted()?;
         self.expect_word(to)?;
         let mut grantees = vec![self.grantee()?];
         while self.take_symbol(',') {
@@ -197,7 +197,7 @@ impl MlParser<'_> {
         }
         if matches!(object, GrantObject::IamRoles(_)) {
             self.expect_word("FOR")?;
-            self.purposes()?;
+            privileges = self.purposes()?;
         }
         if to == "FROM" {
             self.take_word("RESTRICT");
@@ -221,7 +221,8 @@ impl MlParser<'_> {
             while self.take_symbol(',') {
                 names.push(self.iam_role_name()?);
             }
-            return Ok((vec![Privilege::AssumeRole], GrantObject::IamRoles(names)));
+            // For what is said behind the grantees.
+            return Ok((Vec::new(), GrantObject::IamRoles(names)));
         }
         let mut privileges = Vec::new();
         if self.take_word("ALL") {
@@ -326,21 +327,26 @@ impl MlParser<'_> {
         }
     }
 
-    /// What an IAM role may be assumed for; models alone ask.
-    fn purposes(&mut self) -> Result<()> {
+    /// What an IAM role may be assumed for.
+    fn purposes(&mut self) -> Result<Vec<Privilege>> {
+        let words = [
+            ("ALL", Privilege::AssumeRole),
+            ("COPY", Privilege::AssumeRoleFor(Purpose::Copy)),
+            ("UNLOAD", Privilege::AssumeRoleFor(Purpose::Unload)),
+            ("EXTERNAL", Privilege::AssumeRoleFor(Purpose::ExternalFunction)),
+            ("CREATE", Privilege::AssumeRoleFor(Purpose::CreateModel)),
+        ];
+        let mut purposes = Vec::new();
         loop {
-            let words = [("ALL", ()), ("COPY", ()), ("UNLOAD", ()), ("EXTERNAL", ()), ("CREATE", ())];
-            let second = if self.at_words(0, &["EXTERNAL"]) {
-                Some("FUNCTION")
-            } else {
-                self.at_words(0, &["CREATE"]).then_some("MODEL")
-            };
-            self.choice("purpose", &words)?;
-            if let Some(second) = second {
-                self.expect_word(second)?;
+            let purpose = self.choice("purpose", &words)?;
+            match purpose {
+                Privilege::AssumeRoleFor(Purpose::ExternalFunction) => self.expect_word("FUNCTION")?,
+                Privilege::AssumeRoleFor(Purpose::CreateModel) => self.expect_word("MODEL")?,
+                _ => {}
             }
+            purposes.push(purpose);
             if !self.take_symbol(',') {
-                return Ok(());
+                return Ok(purposes);
             }
         }
     }

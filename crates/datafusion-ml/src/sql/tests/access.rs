@@ -36,7 +36,7 @@ fn statements_print_as_text_that_says_the_same() {
         ("GRANT ROLE r, ROLE s TO ROLE t", "GRANT ROLE r, s TO ROLE t"),
         (
             "GRANT ASSUMEROLE ON default, 'arn:x' TO a FOR CREATE MODEL, EXTERNAL FUNCTION, ALL",
-            "GRANT ASSUMEROLE ON default, 'arn:x' TO a FOR CREATE MODEL",
+            "GRANT ASSUMEROLE ON default, 'arn:x' TO a FOR CREATE MODEL, EXTERNAL FUNCTION, ALL",
         ),
         ("reset session authorization", "SET SESSION AUTHORIZATION DEFAULT"),
         ("SET SESSION AUTHORIZATION ann", "SET SESSION AUTHORIZATION ann"),
