@@ -63,6 +63,23 @@ async fn predictions_are_recorded_with_user_version_function_and_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn predictions_are_told_to_whom_the_model_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = audited(&folder, None).await;
+    for sql in ["CREATE USER ann", "CREATE USER bob", "GRANT CREATE MODEL TO ann, bob"] {
+        run(&owner, sql).await;
+    }
+    let (ann, bob) = (audited(&folder, Some("ann")).await, audited(&folder, Some("bob")).await);
+    run(&ann, CREATE_BANKNOTE).await;
+    run(&ann, BANKNOTE_HITS).await;
+    ann.flush_audit().await.unwrap();
+    run(&ann, "DROP MODEL banknote_model").await;
+    run(&bob, CREATE_BANKNOTE).await;
+    assert_eq!(predictions(&bob).await, "", "his is another model");
+    assert_eq!(predictions(&ann).await, "ann 1 predict_class 1372");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_recorded_unless_the_program_wants_it() {
     let folder = tempfile::tempdir().unwrap();
     let session = session(&folder.path().to_string_lossy()).await;

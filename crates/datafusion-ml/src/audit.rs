@@ -157,14 +157,14 @@ impl Replay {
         self.options.retain(|key| key.object != *object);
     }
 
-    /// The row of predictions by a model, which belong to whom the model now does.
+    /// The row of predictions by a model, which belong to whom the model did.
     fn prediction(&self, record: PredictionRecord) -> Row {
         Row {
             commit: None,
             at: Some(record.at),
             user: Some(record.user),
             action: "PREDICT".to_owned(),
-            owner: self.models.get(&record.model).map(|(owner, _)| owner.clone()),
+            owner: record.owner.or_else(|| self.models.get(&record.model).map(|(owner, _)| owner.clone())),
             object: ("model", record.model.to_string()),
             version: Some(record.version),
             detail: Some(record.function),

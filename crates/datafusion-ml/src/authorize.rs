@@ -11,11 +11,13 @@
 //! run, and asks the newest state of the catalog.
 //!
 //! **A view runs with its owner's rights**, as in Redshift: who may SELECT from it need not be able to use what it reads,
-//! nor see it: EXPLAIN and the information schema do not tell. [`ViewOf`] stands in a plan where a view was put into it, until
-//! the analyzer has seen it.
+//! nor see it: EXPLAIN and the information schema do not tell. [`Marked`] stands in a plan where a view was put into it, until
+//! the analyzer has seen it. Tables of the session, temporary ones and those of the program, are in a view for its owner only:
+//! another reader might have put what they like there.
 //!
 //! **Names are shared**, as in Redshift: CREATE says that a name is taken, also by what one may not use, but not by what.
 
+mod explain;
 mod login;
 mod nodes;
 mod password;
@@ -27,16 +29,21 @@ mod whoami;
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::prelude::SessionContext;
 use datafusion_ml_core::{Error, ErrorKind};
 use parking_lot::Mutex;
 
-pub(crate) use self::login::{Logins, log_in};
-pub(crate) use self::nodes::{Prepared, ViewOf};
+use self::explain::GuardedPlanner;
+pub(crate) use self::explain::explaining;
+pub(crate) use self::login::{Login, Logins, log_in};
+pub(crate) use self::nodes::Marked;
 use self::password::is_password;
 pub(crate) use self::password::verifier;
 pub(crate) use self::plan::{GuardedTable, Seal, check_relation};
 pub(crate) use self::rights::Rights;
-pub(crate) use self::whoami::{call_whoami, register_whoami};
+pub(crate) use self::whoami::call_whoami;
+use self::whoami::register_whoami;
 use crate::audit::Recorder;
 use crate::catalog::{Catalog, CatalogState};
 use crate::error::external;
@@ -53,7 +60,7 @@ pub(crate) struct Guard {
     /// Where predictions are recorded, if they are.
     recorder: Option<Arc<Recorder>>,
     /// Who opened the session; `None` is the owner of the process.
-    login: Option<String>,
+    login: Option<Login>,
     /// Whom SET SESSION AUTHORIZATION named.
     assumed: Mutex<Option<String>>,
 }
@@ -65,9 +72,21 @@ impl Guard {
         root: StoreRoot,
         recorder: Option<Arc<Recorder>>,
         owner: String,
-        login: Option<String>,
+        login: Option<Login>,
     ) -> Self {
         Self { catalog, root, recorder, owner, login, assumed: Mutex::default() }
+    }
+
+    /// Puts itself between the context and whatever is run in it.
+    pub(crate) fn install(self: &Arc<Self>, context: &SessionContext) -> Result<()> {
+        context.add_analyzer_rule(Arc::clone(self) as _);
+        let state = context.state_ref();
+        let mut state = state.write();
+        let planner = GuardedPlanner { inner: Arc::clone(state.query_planner()), guard: Arc::clone(self) };
+        let id = state.session_id().to_owned();
+        let guarded = SessionStateBuilder::new_from_existing(state.clone()).with_query_planner(Arc::new(planner));
+        *state = guarded.with_session_id(id).build();
+        register_whoami(&mut state, self)
     }
 
     /// The name of the principal.
@@ -77,7 +96,7 @@ impl Guard {
 
     /// The user for whom the session acts; `None` is the owner of the process.
     fn principal(&self) -> Option<String> {
-        self.assumed.lock().clone().or_else(|| self.login.clone())
+        self.assumed.lock().clone().or_else(|| self.login.as_ref().map(|login| login.name.clone()))
     }
 
     /// Whether there is anything to ask at all.
@@ -87,9 +106,10 @@ impl Guard {
 
     /// What the principal may do.
     pub(crate) fn rights(&self, state: &CatalogState) -> Rights {
-        match self.principal() {
-            None => Rights::all(&self.owner),
-            Some(name) => Rights::of_user(state, &name),
+        match (&*self.assumed.lock(), &self.login) {
+            (Some(name), _) => Rights::of_user(state, name),
+            (None, Some(login)) => login.rights(state),
+            (None, None) => Rights::all(&self.owner),
         }
     }
 
@@ -105,7 +125,8 @@ impl Guard {
     /// Acts for another user, or again for who opened the session. That must be a superuser, whoever it acts for now.
     pub(crate) fn assume(&self, state: &CatalogState, name: Option<String>) -> Result<()> {
         if let Some(name) = &name {
-            if !self.may_assume(state) && self.login.as_ref() != Some(name) {
+            let is_own = self.login.as_ref().is_some_and(|login| login.name == *name && login.is_there(state));
+            if !is_own && !self.may_assume(state) {
                 return Err(denied("SET SESSION AUTHORIZATION is for superusers; open a session as that user"));
             }
             if !state.access().users.contains_key(name) {
@@ -125,7 +146,7 @@ impl Guard {
     }
 
     fn may_assume(&self, state: &CatalogState) -> bool {
-        self.login.as_ref().is_none_or(|login| Rights::of_user(state, login).is_superuser())
+        self.login.as_ref().is_none_or(|login| login.rights(state).is_superuser())
     }
 }
 

@@ -40,7 +40,7 @@ use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
 pub(crate) use self::role::{check_role, state_with_role};
-use crate::authorize::{Prepared, denied};
+use crate::authorize::{Marked, denied, explaining};
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName};
 use crate::error::{find_error, invalid};
@@ -130,7 +130,10 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     if let LogicalPlan::Statement(PlanStatement::Prepare(prepare)) = &mut plan
         && !session.shared.guard.is_idle()
     {
-        prepare.input = Arc::new(Prepared::plan(prepare.input.as_ref().clone()));
+        prepare.input = Arc::new(Marked::prepared(prepare.input.as_ref().clone()));
+    }
+    if matches!(plan, LogicalPlan::Explain(_)) {
+        return Ok(DataFrame::new(explaining(session.context().state()), plan));
     }
     session.context().execute_logical_plan(plan).await
 }

@@ -8,13 +8,17 @@ mod named;
 mod system_views;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::common::TableReference;
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::sql::parser::Statement as DFStatement;
+use datafusion::sql::sqlparser::ast::{ObjectName, Statement as SqlStatement, visit_relations};
 use datafusion_ml_auto::{ENSEMBLE, Ensemble};
 use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
@@ -37,6 +41,9 @@ use crate::store::{StoreOptions, StoreRoot, parse_store_url};
 pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, view_owner: Option<&str>) -> Result<()> {
     if let DFStatement::Statement(statement) = statement {
         call_whoami(statement);
+        if view_owner.is_none() {
+            check_named_files(session, statement)?;
+        }
     }
     let called = function_names(statement);
     resolve_names(session, &called, view_owner).await?;
@@ -48,6 +55,23 @@ pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, vi
         quote_function_names(statement, &|name| registered(&state, name).is_some());
     }
     Ok(())
+}
+
+/// Fails if the statement names a place of the store where a table may stand: DESCRIBE reads no row of it, but its schema.
+fn check_named_files(session: &MlSession, statement: &SqlStatement) -> Result<()> {
+    let check = |name: &ObjectName| {
+        let [part] = name.0.as_slice() else { return Ok(()) };
+        let Some(name) = part.as_ident().map(|part| part.value.as_str()) else { return Ok(()) };
+        if session.context().table_exist(TableReference::bare(name))? {
+            return Ok(());
+        }
+        ListingTableUrl::parse(name).map_or(Ok(()), |place| session.shared.guard.check_files(place.get_url()))
+    };
+    let checked = visit_relations(statement, |name| match check(name) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    });
+    checked.break_value().map_or(Ok(()), Err)
 }
 
 /// Resolves the functions of these names, as a statement calls them: `f`, `schema.f`.

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use url::Url;
 
 use crate::audit::Recorder;
-use crate::authorize::{Guard, Logins, log_in, register_whoami};
+use crate::authorize::{Guard, Logins, log_in};
 use crate::background::Trainings;
 use crate::catalog::{Action, Catalog, CatalogState, ModelName};
 use crate::error::invalid;
@@ -240,12 +240,11 @@ impl MlSessionBuilder {
             open_root(&parse_store_url(&store)?, stores.as_ref(), &StoreOptions::default(), keys.as_ref()).await?;
         let catalog = Arc::new(Catalog::new(root.clone()));
         let state = catalog.refresh().await?;
-        log_in(&state, user.as_deref(), password.as_deref(), logins)?;
+        let login = log_in(&state, user.as_deref(), password.as_deref(), logins)?;
         let recorder = (predictions == Predictions::Recorded).then(|| Arc::new(Recorder::new(root.clone())));
-        let guard = Guard::new(Arc::clone(&catalog), root.clone(), recorder.clone(), owner, user);
+        let guard = Guard::new(Arc::clone(&catalog), root.clone(), recorder.clone(), owner, login);
         let guard = Arc::new(guard);
-        context.add_analyzer_rule(Arc::clone(&guard) as _);
-        register_whoami(&mut context.state_ref().write(), &guard)?;
+        guard.install(&context)?;
         let trainings = Trainings::default();
         let catalog_name = context.copied_config().options().catalog.default_catalog.clone();
         let inner = match tables {

@@ -155,6 +155,20 @@ async fn a_table_is_not_found() {
         "CREATE TABLE t AS SELECT * FROM hidden_rows",
         "CREATE VIEW v AS SELECT * FROM hidden_rows",
         "INSERT INTO hidden_rows SELECT * FROM mine",
+        "UPDATE mine SET variance = 0 FROM hidden_rows",
+        "UPDATE mine SET variance = hidden_rows.variance FROM hidden_rows WHERE hidden_rows.class = mine.class",
+        "DELETE FROM mine USING hidden_rows",
+        "DELETE FROM mine USING mine AS m, hidden_rows WHERE hidden_rows.class = m.class",
+        "DROP TABLE hidden_rows CASCADE",
+        "DROP VIEW hidden_rows",
+        "DROP TABLE mine, hidden_rows",
+        "VALUES ((SELECT max(variance) FROM hidden_rows))",
+        "EXPLAIN ANALYZE VERBOSE SELECT * FROM hidden_rows",
+        "EXPLAIN INSERT INTO hidden_rows SELECT * FROM mine",
+        "EXPLAIN DELETE FROM hidden_rows",
+        "PREPARE q AS DELETE FROM hidden_rows",
+        "PREPARE q AS INSERT INTO mine SELECT * FROM hidden_rows",
+        "SHOW CREATE TABLE hidden_rows",
         "UPDATE hidden_rows SET variance = 0",
         "DELETE FROM hidden_rows",
         "DELETE FROM hidden_rows WHERE variance > 0",
@@ -166,6 +180,31 @@ async fn a_table_is_not_found() {
         "CREATE MODEL m FROM hidden_rows TARGET class FUNCTION g AUTO OFF MODEL_TYPE XGBOOST HYPERPARAMETERS DEFAULT",
     ];
     all_as_if_absent(&vault.eve().await, &asked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_search_path_finds_nothing_hidden() {
+    let vault = Vault::new().await;
+    for sql in ["CREATE SCHEMA shop", "GRANT USAGE ON SCHEMA shop TO eve", "CREATE TABLE shop.mine (a int)"] {
+        run(&vault.owner, sql).await;
+    }
+    let eve = vault.eve().await;
+    run(&eve, "SET search_path = shop, public").await;
+    assert_eq!(value(&eve, "SELECT count(*) FROM mine").await, "1372", "what lies before it is not there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_with_a_schema_is_not_named_to_who_may_not_see_it() {
+    let vault = Vault::new().await;
+    let eve = vault.eve().await;
+    run(&vault.owner, "CREATE SCHEMA shop").await;
+    run(&vault.owner, "GRANT CREATE, USAGE ON SCHEMA shop TO eve").await;
+    run(&eve, "GRANT SELECT ON mine TO maker").await;
+    run(&vault.user("maker").await, "CREATE VIEW hidden_view AS SELECT * FROM mine").await;
+    for sql in ["DROP TABLE mine", "ALTER TABLE mine RENAME TO other"] {
+        let refused = refusal(&eve, sql).await;
+        assert!(refused.starts_with("a view of another user reads"), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

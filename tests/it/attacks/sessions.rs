@@ -93,6 +93,48 @@ async fn nobody_becomes_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_session_does_not_become_that_of_the_next_of_its_name() {
+    let vault = Vault::new().await;
+    let old = vault.user("caller").await;
+    run(&old, CALL).await;
+    for sql in [
+        "REVOKE EXECUTE ON MODEL hidden_model FROM caller",
+        "DROP USER caller",
+        "CREATE USER caller CREATEUSER",
+        "GRANT EXECUTE ON MODEL hidden_model TO caller",
+    ] {
+        run(&vault.owner, sql).await;
+    }
+    refusal(&old, CALL).await;
+    refusal(&old, "SET SESSION AUTHORIZATION maker").await;
+    refusal(&old, "SET SESSION AUTHORIZATION caller").await;
+    refusal(&old, "ALTER USER caller PASSWORD 'mine'").await;
+    refusal(&old, "GRANT EXECUTE ON MODEL hidden_model TO PUBLIC").await;
+    assert!(plain(&old, CALL).await.is_err());
+    run(&vault.user("caller").await, CALL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_forges_what_a_superuser_reads_of_the_system() {
+    let vault = Vault::new().await;
+    let eve = vault.eve().await;
+    for view in ["ml_audit", "pg_user", "svv_ml_model_info", "pg_proc"] {
+        let expected = value(&vault.owner, &format!("SELECT count(*) FROM {view}")).await;
+        run(&eve, &format!("CREATE TABLE {view} AS SELECT 'nothing happened' AS forged")).await;
+        run(&eve, &format!("GRANT SELECT ON {view} TO PUBLIC")).await;
+        let seen = value(&vault.owner, &format!("SELECT count(*) FROM {view}")).await;
+        assert!(seen.parse::<u32>().unwrap() >= expected.parse().unwrap(), "{view}: {seen}, not {expected}");
+        assert_eq!(value(&vault.owner, &format!("SELECT forged FROM public.{view}")).await, "nothing happened");
+    }
+    // A view of the system's, read by who has a temporary table of that name.
+    run(&vault.owner, "CREATE VIEW log AS SELECT user_name FROM ml_audit").await;
+    run(&vault.owner, "GRANT SELECT ON log TO eve").await;
+    run(&eve, "CREATE TEMP TABLE ml_audit AS SELECT 'forged' AS user_name").await;
+    assert_eq!(value(&eve, "SELECT count(*) FROM ml_audit").await, "1");
+    assert_ne!(value(&eve, "SELECT count(*) FROM log").await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_opens_a_session_and_is_nowhere_to_be_read() {
     let vault = Vault::new().await;
     let location = store(vault.folder.path());

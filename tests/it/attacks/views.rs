@@ -80,6 +80,70 @@ async fn a_reader_puts_nothing_in_the_place_of_what_a_view_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_puts_nothing_in_the_place_of_what_is_not_there() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    for sql in [
+        "CREATE VIEW scored AS SELECT hidden_call(v, 1, 2, 3) AS p FROM public.rates WITH NO SCHEMA BINDING",
+        "CREATE VIEW over_it AS SELECT p FROM scored WITH NO SCHEMA BINDING",
+        "GRANT SELECT ON scored, over_it TO eve",
+    ] {
+        run(&maker, sql).await;
+    }
+    run(&eve, "CREATE TEMP TABLE rates AS SELECT 7.5 AS v").await;
+    // A table of the program is one of the session, too, which its user can drop and make anew.
+    run(&maker, "CREATE VIEW program AS SELECT hidden_call(variance, 1, 2, 3) AS p FROM banknote").await;
+    run(&maker, "GRANT SELECT ON program TO eve").await;
+    for view in ["scored", "over_it", "program"] {
+        let refused = refusal(&eve, &format!("SELECT * FROM {view}")).await;
+        assert!(refused.contains("cannot be read; ask its owner maker"), "{refused}");
+        assert!(plain(&eve, &format!("SELECT * FROM {view}")).await.is_err());
+    }
+    run(&maker, "SELECT * FROM program").await;
+    run(&vault.owner, "SELECT * FROM program").await;
+    run(&maker, "CREATE TABLE rates AS SELECT 1.5 AS v").await;
+    run(&eve, "SELECT * FROM over_it").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_view_reads_is_not_shown_past_the_session() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    run(&maker, "CREATE VIEW seen AS SELECT variance FROM hidden_rows WHERE skewness > 3.25").await;
+    run(&maker, "GRANT SELECT ON seen TO eve").await;
+    assert!(plain(&eve, "SELECT * FROM seen").await.is_ok());
+    for explain in ["EXPLAIN", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE", "EXPLAIN FORMAT TREE", "EXPLAIN FORMAT PGJSON"] {
+        for query in ["SELECT * FROM seen", "SELECT 1 WHERE 1 IN (SELECT variance FROM seen)", "SELECT * FROM mine"] {
+            let shown = plain(&eve, &format!("{explain} {query}")).await;
+            let may_be_shown = explain == "EXPLAIN ANALYZE" && query.contains("mine");
+            match shown {
+                Err(error) => assert!(error.contains("permission denied to EXPLAIN"), "{explain} {query}: {error}"),
+                Ok(_) => assert!(may_be_shown, "{explain} {query}"),
+            }
+        }
+    }
+    let frame = eve.sql("SELECT * FROM seen").await.unwrap();
+    assert!(frame.clone().explain(true, false).unwrap().collect().await.is_err());
+    assert!(frame.explain(false, true).unwrap().collect().await.is_err());
+    run(&eve, "EXPLAIN VERBOSE SELECT * FROM mine").await;
+    plain(&maker, "EXPLAIN SELECT 1").await.unwrap_err();
+    plain(&vault.owner, "EXPLAIN SELECT * FROM seen").await.unwrap();
+    // What is prepared past the session is looked at when it is executed.
+    plain(&eve, "PREPARE stolen AS SELECT * FROM seen").await.unwrap();
+    run(&eve, "PREPARE lent AS SELECT * FROM seen").await;
+    run(&eve, "EXECUTE lent").await;
+    run(&vault.owner, "REVOKE SELECT ON seen FROM eve").await;
+    for sql in ["EXECUTE stolen", "EXECUTE lent"] {
+        refusal(&eve, sql).await;
+        assert!(plain(&eve, sql).await.is_err(), "{sql}");
+    }
+    for sql in [CALL, "SELECT * FROM hidden_rows", "SELECT * FROM ml_trees('hidden_model')"] {
+        assert!(plain(&eve, &format!("PREPARE p AS {sql}")).await.is_err(), "{sql}");
+        assert!(plain(&eve, &format!("EXPLAIN ANALYZE {sql}")).await.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_without_binding_lends_no_rights_to_who_made_it() {
     let vault = Vault::new().await;
     let eve = vault.eve().await;

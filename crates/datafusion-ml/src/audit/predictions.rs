@@ -33,6 +33,9 @@ pub(crate) struct PredictionRecord {
     pub(crate) user: String,
     /// The model.
     pub(crate) model: ModelName,
+    /// Whose it was. Earlier versions did not write that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
     /// Its version.
     pub(crate) version: u64,
     /// The function, as it was called.
@@ -109,6 +112,7 @@ impl Recorder {
             at: 0,
             user: user.to_owned(),
             model: entry.name.clone(),
+            owner: Some(entry.owner.clone()),
             version: entry.version,
             function: function.name().to_owned(),
             rows: 0,

@@ -31,7 +31,7 @@ impl Guard {
         }
     }
 
-    fn asks_nothing(&self) -> bool {
+    pub(super) fn asks_nothing(&self) -> bool {
         self.is_idle() || self.rights(&self.catalog.cached()).is_superuser()
     }
 }

@@ -16,7 +16,7 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 
-use super::nodes::{Prepared, ViewOf};
+use super::nodes::{Mark, Marked};
 use super::{Guard, Rights, denied};
 use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry, RelationKind};
 use crate::explain::explained_models;
@@ -86,7 +86,7 @@ impl AnalyzerRule for Guard {
 }
 
 impl Guard {
-    /// Fails if the plan uses what the principal may not use; else gives it without [`ViewOf`] and [`Prepared`].
+    /// Fails if the plan uses what the principal may not use; else gives it without [`Marked`].
     pub(crate) fn authorize(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let state = self.catalog.cached();
         let rights = self.rights(&state);
@@ -117,16 +117,19 @@ impl Guard {
 
     fn check(&self, state: &CatalogState, rights: &Rights, plan: LogicalPlan) -> Result<LogicalPlan> {
         let checked = plan.transform_down_with_subqueries(|node| {
-            if let Some(view) = ViewOf::at(&node) {
-                let Some(relation) = state.relation(&view.name) else { return no_table(&view.name) };
-                check_relation(state, rights, Privilege::Select, relation)?;
-                let owner = self.rights_of_owner(state, &relation.owner);
-                let inner = self.check(state, &owner, view.input.clone())?;
-                return Ok(Transformed::new(inner, true, TreeNodeRecursion::Jump));
-            }
-            if let Some(prepared) = Prepared::at(&node) {
-                self.check(state, rights, prepared.uses.clone())?;
-                let inner = self.check(state, rights, prepared.input.clone())?;
+            if let Some(Marked { mark, input }) = Marked::at(&node) {
+                let inner = match mark {
+                    Mark::View(name) => {
+                        let Some(relation) = state.relation(name) else { return no_table(name) };
+                        check_relation(state, rights, Privilege::Select, relation)?;
+                        let owner = self.rights_of_owner(state, &relation.owner);
+                        self.check(state, &owner, input.clone())?
+                    }
+                    Mark::Prepared(uses) => {
+                        self.check(state, rights, uses.clone())?;
+                        self.check(state, rights, input.clone())?
+                    }
+                };
                 return Ok(Transformed::new(inner, true, TreeNodeRecursion::Jump));
             }
             if !rights.is_superuser() {
@@ -143,19 +146,21 @@ impl Guard {
     /// Fails if the plan reads a view of what the principal may not use: to show the plan would tell what that is.
     fn check_shown(&self, state: &CatalogState, rights: &Rights, plan: &LogicalPlan) -> Result<()> {
         let walked = plan.apply_with_subqueries(|node| {
-            let Some(view) = ViewOf::at(node) else { return Ok(TreeNodeRecursion::Continue) };
-            if let Some(relation) = state.relation(&view.name)
+            let Some(Marked { mark: Mark::View(name), input }) = Marked::at(node) else {
+                return Ok(TreeNodeRecursion::Continue);
+            };
+            if let Some(relation) = state.relation(name)
                 && matches!(relation.kind, RelationKind::View(_))
                 && !rights.owns(&relation.owner)
             {
-                self.check(state, rights, view.input.clone()).map_err(|_| {
+                self.check(state, rights, input.clone()).map_err(|_| {
                     denied(format!(
                         "permission denied to EXPLAIN view {0}: its plan shows what it reads; ask its owner {1}, or run the \
                          query without EXPLAIN",
                         relation.name, relation.owner
                     ))
                 })?;
-                self.check_shown(state, rights, &view.input)?;
+                self.check_shown(state, rights, input)?;
             }
             Ok(TreeNodeRecursion::Jump)
         });

@@ -24,12 +24,15 @@ impl Rights {
         Self { name: name.to_owned(), identities: None }
     }
 
-    /// Those of a user: its own and those of its groups, of its roles, and of PUBLIC. A user that is gone has none.
+    /// Those of a user who is gone.
+    pub(super) fn none(name: &str) -> Self {
+        Self { name: name.to_owned(), identities: Some(BTreeSet::new()) }
+    }
+
+    /// Those of a user: its own and those of its groups, of its roles, and of PUBLIC.
     pub(super) fn of_user(state: &CatalogState, name: &str) -> Self {
         let access = state.access();
-        let Some(user) = access.users.get(name) else {
-            return Self { name: name.to_owned(), identities: Some(BTreeSet::new()) };
-        };
+        let Some(user) = access.users.get(name) else { return Self::none(name) };
         if user.superuser {
             return Self::all(name);
         }

@@ -198,7 +198,7 @@ async fn drop_schema(
     if name == "public" {
         return Err(invalid("schema public stays; drop what lies in it"));
     }
-    let (mut is_there, mut models, mut views) = (false, Vec::<ModelKey>::new(), Vec::new());
+    let (mut is_there, mut models, mut views) = (false, Vec::<ModelKey>::new(), Vec::<String>::new());
     let decide = |state: &CatalogState| {
         is_there = relations.has_schema(state, &name);
         if !is_there && !if_exists {
@@ -212,22 +212,24 @@ async fn drop_schema(
         models = state.models().map(|model| model.key()).filter(|key| key.name.schema == name).cloned().collect();
         let in_training = state.trainings().map(|training| &training.name).filter(|m| m.schema == name);
         let models_inside: BTreeSet<_> = models.iter().map(|key| &key.name).chain(in_training).cloned().collect();
-        views = views_of(state, &inside);
-        let first = inside.iter().chain(&models_inside).chain(&views).next();
+        let depending = views_of(state, &inside);
+        let rights = session.shared.guard.rights(state);
+        views = depending.iter().map(|view| seen_view(&rights, state, view)).collect();
+        let first = inside.iter().chain(&models_inside).map(ToString::to_string).chain(views.iter().cloned()).next();
         if let (Dependents::Hinder, Some(first)) = (dependents, first) {
             return Err(invalid(format!(
                 "{first} lies in schema {name} or depends on it; add CASCADE to drop all of that, too"
             )));
         }
         let mut actions = vec![Action::DropSchema(name.clone())];
-        actions.extend(inside.into_iter().chain(views.iter().cloned()).map(Action::DropRelation));
+        actions.extend(inside.into_iter().chain(depending).map(Action::DropRelation));
         actions.extend(models_inside.into_iter().map(Action::DropModel));
         Ok(if is_there { actions } else { Vec::new() })
     };
     let state = relations.commit(decide).await?;
     session.shared.trainings.cancel_unwanted(&state);
     models.iter().for_each(|model| deregister(session, model));
-    views.iter().for_each(|view| session.notice(&format!("view {view} is dropped, too")));
+    views.iter().for_each(|view| session.notice(&format!("{view} is dropped, too")));
     match is_there {
         true => relations.forget_schema(&name),
         false => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::CreateExternalTable;
@@ -22,6 +23,9 @@ pub(super) async fn execute(
     statement: &CreateExternalTable,
 ) -> Result<Option<DataFrame>> {
     let name = model_name(session, &statement.name)?;
+    for location in &statement.locations {
+        session.shared.guard.check_files(ListingTableUrl::parse(location)?.get_url())?;
+    }
     if statement.temporary || relations.is_of_context(&name) {
         return Ok(None);
     }

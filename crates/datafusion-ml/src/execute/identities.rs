@@ -126,7 +126,7 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
     let valid_until = options.valid_until.as_ref().map(end_of_password).transpose()?;
     let decide = |state: &CatalogState| {
         let rights = session.shared.guard.rights(state);
-        if rights.name() != name || options.superuser.is_some() || valid_until.is_some() {
+        if !rights.owns(name) || options.superuser.is_some() || valid_until.is_some() {
             rights.check_superuser("ALTER USER of another, CREATEUSER and VALID UNTIL")?;
         }
         let mut user = state.access().users.get(name).cloned().ok_or_else(|| missing(IdentityKind::User, name))?;

@@ -33,7 +33,7 @@ pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{StoredTable, write_plan};
-use crate::authorize::{Rights, ViewOf};
+use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
@@ -100,6 +100,14 @@ impl StoredRelations {
         self.context_schema(&name.schema).is_some_and(|schema| schema.table_exist(&name.name))
     }
 
+    /// Whether the view that is being planned means a table of the context by that name. Another reader than its owner may have
+    /// put it there.
+    pub(crate) fn is_of_context_in_view(&self, name: &RelationName, owner: &str) -> bool {
+        let state = self.catalog.cached();
+        let is_own = || self.session().is_ok_and(|session| session.shared.guard.rights(&state).owns(owner));
+        state.relation(name).is_none() && is_own()
+    }
+
     /// Whether there is a schema of that name.
     pub(crate) fn has_schema(&self, state: &CatalogState, name: &str) -> bool {
         self.inner.schema(name).is_some() || state.has_schema(name)
@@ -114,7 +122,7 @@ impl StoredRelations {
                 // DataFusion's own table says nothing of our name; a view of it does.
                 if matches!(entry.kind, RelationKind::External(_)) && !self.rights(&state)?.is_superuser() {
                     let scan = LogicalPlanBuilder::scan(entry.name.name.as_str(), provider_as_source(provider), None)?;
-                    let plan = ViewOf::plan(entry.name.clone(), scan.build()?);
+                    let plan = Marked::view(entry.name.clone(), scan.build()?);
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
                 Ok(Some(provider))

@@ -9,6 +9,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 
 use super::{StoredRelations, VIEW_OWNER};
+use crate::authorize::GuardedTable;
 use crate::catalog::{RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 
@@ -70,12 +71,15 @@ impl SchemaProvider for StoredSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let relation = RelationName::new(&self.name, name);
-        // What a view reads is what its owner meant, not a temporary table that its reader has put before it.
-        let is_of_view = || VIEW_OWNER.try_with(|_| ()).is_ok();
-        let is_stored = || self.relations.catalog.cached().relation(&relation).is_some();
         // Asked first, since `inner` may take any name for that of a file.
-        if self.inner.table_exist(name) && !(is_of_view() && is_stored()) {
-            return self.inner.table(name).await;
+        if self.inner.table_exist(name) {
+            let table = self.inner.table(name).await?;
+            let of_view = VIEW_OWNER.try_with(|owner| self.relations.is_of_context_in_view(&relation, owner));
+            // Those of the system are in the context, too, and say themselves for whom they are.
+            let is_of_system = || table.as_ref().is_some_and(|table| table.downcast_ref::<GuardedTable>().is_some());
+            if of_view.unwrap_or(true) || is_of_system() {
+                return Ok(table);
+            }
         }
         self.relations.find(&relation).await
     }

@@ -45,7 +45,7 @@ fn qualify_name(session: &MlSession, name: &mut ObjectName, own: &BTreeSet<Strin
     let (state, default) = (relations.catalog.cached(), session.default_schema());
     let is_in = |schema: &String| {
         let name = RelationName::new(schema, &folded);
-        relations.is_of_context(&name) || state.relation(&name).is_some()
+        relations.is_of_context(&name) || relations.find_in(&state, &name).is_some()
     };
     let found = session.shared.search_path.lock().iter().find(|schema| is_in(schema)).cloned();
     if let Some(schema) = found.filter(|schema| *schema != default) {

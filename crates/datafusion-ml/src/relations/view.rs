@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 
 use super::VIEW_OWNER;
-use crate::authorize::ViewOf;
+use crate::authorize::Marked;
 use crate::catalog::{FunctionName, RelationEntry, ViewEntry};
 use crate::error::{find_error, invalid};
 use crate::resolve::resolve;
@@ -59,7 +59,7 @@ pub(super) async fn provider(
             LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?
         }
     };
-    let plan = if session.shared.guard.is_idle() { plan } else { ViewOf::plan(name.clone(), plan) };
+    let plan = if session.shared.guard.is_idle() { plan } else { Marked::view(name.clone(), plan) };
     let definition = rights.owns(&entry.owner).then(|| view.query.clone());
     Ok(Arc::new(ViewTable::new(plan, definition)))
 }

@@ -18,7 +18,7 @@ use super::rights;
 use crate::audit::audit_table;
 use crate::authorize::{GuardedTable, Rights, Seal};
 use crate::background::{TrainingStatus, find_training};
-use crate::catalog::{CatalogState, Grantee, ModelName, Object};
+use crate::catalog::{CatalogState, Grantee, ModelName, Object, RelationName};
 use crate::session::MlSession;
 
 /// The schema in which Redshift has its system views; it is searched before others.
@@ -75,7 +75,8 @@ impl SystemView {
     }
 }
 
-/// Makes the system views that the statement names. A table of the same name that is there already is left alone.
+/// Makes the system views that the statement names. A table of the program, or a temporary one, of the same name is left alone; one
+/// of the store is not meant, since anybody might have made it, nor is any in a view.
 pub(super) async fn resolve_system_views(
     session: &MlSession,
     statement: &mut DFStatement,
@@ -86,7 +87,11 @@ pub(super) async fn resolve_system_views(
     let context = session.context();
     let _ = visit_relations_mut(statement.as_mut(), |name| {
         if let Some(view) = SystemView::named(name) {
-            let is_hidden = name.0.len() == 1 && context.table_exist(view.name()).unwrap_or(false);
+            let is_there = || match &session.shared.relations {
+                Some(relations) => relations.is_of_context(&RelationName::new(session.default_schema(), view.name())),
+                None => context.table_exist(view.name()).unwrap_or(false),
+            };
+            let is_hidden = name.0.len() == 1 && view_owner.is_none() && is_there();
             if !is_hidden {
                 named.push(view);
                 *name = ObjectName::from(vec![Ident::new(SYSTEM_SCHEMA), Ident::new(view.name())]);
