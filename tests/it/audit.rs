@@ -49,12 +49,17 @@ async fn predictions_are_recorded_with_user_version_function_and_rows() {
         frame.collect().await.unwrap();
         ann.flush_audit().await.unwrap();
     }
+    let ann = audited(&folder, Some("ann")).await;
+    run(&ann, "SELECT * FROM ml_evaluate('banknote_model', (SELECT * FROM banknote))").await;
+    run(&ann, "SELECT * FROM ml_roc_curve('banknote_model', (SELECT * FROM banknote LIMIT 9))").await;
+    ann.flush_audit().await.unwrap();
     let bob = audited(&folder, Some("bob")).await;
     assert!(answer(&bob, BANKNOTE_HITS).await.contains("there is no function predict_class"));
     let silent = session(&folder.path().to_string_lossy()).await;
     run(&silent, BANKNOTE_HITS).await;
     let found = predictions(&silent).await;
     assert!(found.contains("ann 1 predict_class 1372") && found.contains("ann 1 predict_class_prob "), "{found}");
+    assert!(found.contains("ann 1 ml_evaluate 1372") && found.contains("_score 9"), "{found}");
     assert!(!predictions(&silent).await.contains("bob") && !predictions(&silent).await.contains("admin"));
     run(&owner, &CREATE_BANKNOTE.replace("CREATE", "CREATE OR REPLACE")).await;
     run(&owner, BANKNOTE_HITS).await;

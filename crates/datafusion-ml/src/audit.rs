@@ -19,7 +19,7 @@ use crate::catalog::{Action, CommitEntry, GrantKey, Grantee, ModelName, Object, 
 use crate::session::MlSession;
 
 /// One thing that somebody did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Row {
     commit: Option<u64>,
     at: Option<i64>,
@@ -49,12 +49,15 @@ pub(crate) async fn audit_table(session: &MlSession, rights: &Rights) -> Result<
     table(&rows)
 }
 
+/// What a relation is called, and its number.
+type Relation = (&'static str, u64);
+
 /// What is known of models and relations after some commits.
 #[derive(Debug, Default)]
 struct Replay {
     /// Owner and version.
     models: BTreeMap<ModelName, (String, u64)>,
-    relations: BTreeMap<RelationName, &'static str>,
+    relations: BTreeMap<RelationName, Relation>,
     /// What may be granted on.
     options: BTreeSet<GrantKey>,
 }
@@ -62,26 +65,41 @@ struct Replay {
 impl Replay {
     /// The rows of the next commit.
     fn rows(&mut self, commit: CommitEntry) -> Vec<Row> {
-        let CommitEntry { version, by, at, actions } = commit;
+        let CommitEntry { version, by, at, statement, mut actions } = commit;
+        let renaming = self.renaming(version, &mut actions);
         let row = |action| {
-            let row = self.row(version, action);
-            Row { at: at.or(row.at), user: by.clone().or_else(|| row.user.clone()), ..row }
+            let mut row = self.row(version, action);
+            if let Some(statement) = statement.as_ref().filter(|_| row.action.starts_with("ALTER")) {
+                row.action.clone_from(statement);
+            }
+            row
         };
-        actions.into_iter().map(row).collect()
+        let named = |row: Row| Row { at: at.or(row.at), user: by.clone().or_else(|| row.user.clone()), ..row };
+        let rows: Vec<Row> = actions.into_iter().map(row).collect();
+        renaming.into_iter().chain(rows).map(named).collect()
+    }
+
+    /// The row of a commit that gives a relation another name, with its grants; else none. What has been told is taken from the
+    /// actions.
+    fn renaming(&mut self, commit: u64, actions: &mut Vec<Action>) -> Option<Row> {
+        let (old, new) = match actions.as_slice() {
+            [Action::DropRelation(old), Action::PutRelation(new), ..] => (old.clone(), new.as_ref()),
+            _ => return None,
+        };
+        let (kind, id) = *self.relations.get(&old)?;
+        if id != new.id {
+            return None;
+        }
+        let detail = Some(format!("TO {}", new.name));
+        self.relations.remove(&old);
+        self.relations.insert(new.name.clone(), (kind, id));
+        actions.clear();
+        let (action, object) = (format!("RENAME {}", kind.to_uppercase()), (kind, old.to_string()));
+        Some(Row { commit: Some(commit), action, object, detail, ..Row::default() })
     }
 
     fn row(&mut self, commit: u64, action: Action) -> Row {
-        let mut row = Row {
-            commit: Some(commit),
-            at: None,
-            user: None,
-            action: String::new(),
-            object: ("", String::new()),
-            version: None,
-            detail: None,
-            rows: None,
-            owner: None,
-        };
+        let mut row = Row { commit: Some(commit), ..Row::default() };
         let mut set = |verb: &str, kind: &'static str, name: String| {
             row.action = format!("{verb} {}", kind.to_uppercase());
             row.object = (kind, name);
@@ -107,10 +125,10 @@ impl Replay {
             }
             Action::PutRelation(entry) => {
                 set(made(entry.id == entry.version), entry.noun(), entry.name.to_string());
-                self.relations.insert(entry.name.clone(), entry.noun());
+                self.relations.insert(entry.name.clone(), (entry.noun(), entry.id));
             }
             Action::DropRelation(name) => {
-                set("DROP", self.relations.remove(&name).unwrap_or("table"), name.to_string());
+                set("DROP", self.relations.remove(&name).map_or("table", |(kind, _)| kind), name.to_string());
                 self.forget(&Object::Relation(name));
             }
             Action::PutSchema(entry) => set("CREATE", "schema", entry.name),

@@ -427,7 +427,7 @@ impl MlSession {
         &self,
         decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
-        self.shared.catalog.commit_by(Some(&self.user()), decide).await
+        self.shared.catalog.commit_by(Some(&self.user()), None, decide).await
     }
 
     /// Says what is worth knowing of a statement that succeeds.

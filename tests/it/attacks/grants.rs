@@ -3,6 +3,7 @@
 use tokio::task::LocalSet;
 
 use super::{CALL, HIDDEN, Vault, plain, refusal, run};
+use crate::support::value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoke_bites_on_what_was_made_before_it() {
@@ -135,6 +136,32 @@ async fn who_may_grant_may_not_more_than_was_granted() {
     run(&caller, CALL).await;
     refusal(&caller, "GRANT EXECUTE ON MODEL hidden_model TO eve").await;
     refusal(&vault.owner, "GRANT EXECUTE ON MODEL hidden_model TO PUBLIC WITH GRANT OPTION").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_insert_may_not_take_away() {
+    let vault = Vault::new().await;
+    run(&vault.owner, "CREATE TABLE letters AS SELECT 1 AS a").await;
+    run(&vault.owner, "GRANT INSERT ON letters TO eve").await;
+    let eve = vault.eve().await;
+    run(&eve, "INSERT INTO letters VALUES (2)").await;
+    for sql in [
+        "INSERT OVERWRITE letters SELECT 3 AS a",
+        "INSERT OVERWRITE TABLE letters SELECT 3 AS a",
+        "REPLACE INTO letters VALUES (3)",
+        "TRUNCATE letters",
+        "DELETE FROM letters",
+        "UPDATE letters SET a = 3",
+        "INSERT INTO letters SELECT a FROM letters",
+        "INSERT INTO letters VALUES (4) RETURNING a",
+        "CREATE OR REPLACE TABLE letters AS SELECT 3 AS a",
+        "ALTER TABLE letters ADD COLUMN b int",
+        "ALTER TABLE letters RENAME TO mail",
+    ] {
+        refusal(&eve, sql).await;
+        assert!(plain(&eve, sql).await.is_err(), "{sql}");
+    }
+    assert_eq!(value(&vault.owner, "SELECT string_agg(a::varchar, ' ' ORDER BY a) FROM letters").await, "1 2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,9 +20,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::background::unix_seconds;
-use crate::catalog::ModelName;
+use crate::catalog::{ModelEntry, ModelName};
 use crate::predict::{entry_of, with_tally};
 use crate::store::StoreRoot;
+use crate::tables::{evaluate_with_tally, evaluated_entry};
 
 /// What is recorded of the predictions of a statement by one function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,16 +90,27 @@ impl Recorder {
         let counting = plan.transform_down_with_subqueries(|node| {
             node.map_expressions(|expr| {
                 expr.transform_down(|expr| match expr {
-                    Expr::ScalarFunction(mut call) if entry_of(&call.func).is_some() => {
+                    Expr::ScalarFunction(mut call) => {
+                        let Some(entry) = entry_of(&call.func) else {
+                            return Ok(Transformed::no(Expr::ScalarFunction(call)));
+                        };
                         let name = call.func.name().to_owned();
                         let function = match functions.get(&name) {
                             Some(function) if **function == *call.func => Arc::clone(function),
-                            _ => self.counting(&call.func, user),
+                            _ => with_tally(&call.func, self.tally(entry, &name, user)),
                         };
                         functions.insert(name, Arc::clone(&function));
                         call.func = function;
                         Ok(Transformed::yes(Expr::ScalarFunction(call)))
                     }
+                    Expr::AggregateFunction(mut call) => match evaluated_entry(&call.func) {
+                        Some(entry) => {
+                            let tally = self.tally(entry, call.func.name(), user);
+                            call.func = evaluate_with_tally(&call.func, tally);
+                            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+                        }
+                        None => Ok(Transformed::no(Expr::AggregateFunction(call))),
+                    },
                     expr => Ok(Transformed::no(expr)),
                 })
             })
@@ -106,22 +118,22 @@ impl Recorder {
         Ok(counting.data)
     }
 
-    fn counting(self: &Arc<Self>, function: &Arc<ScalarUDF>, user: &str) -> Arc<ScalarUDF> {
-        let Some(entry) = entry_of(function) else { return Arc::clone(function) };
+    fn tally(self: &Arc<Self>, entry: &ModelEntry, function: &str, user: &str) -> Arc<Tally> {
         let record = PredictionRecord {
             at: 0,
             user: user.to_owned(),
             model: entry.name.clone(),
             owner: Some(entry.owner.clone()),
             version: entry.version,
-            function: function.name().to_owned(),
+            function: function.to_owned(),
             rows: 0,
         };
         let tally = Arc::new(Tally { record, rows: AtomicU64::new(0), recorder: Arc::clone(self) });
         let mut live = self.live.lock();
         live.retain(|tally| tally.strong_count() > 0);
         live.push(Arc::downgrade(&tally));
-        with_tally(function, tally)
+        drop(live);
+        tally
     }
 }
 

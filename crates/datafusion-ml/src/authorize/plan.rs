@@ -11,6 +11,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::listing::{ListingTable, ListingTableUrl};
 use datafusion::datasource::{TableType, source_as_provider};
 use datafusion::error::Result;
+use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, LogicalPlan, WriteOp};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
@@ -181,12 +182,16 @@ fn check_node(guard: &Guard, state: &CatalogState, rights: &Rights, node: &Logic
             if let Ok(provider) = source_as_provider(&write.target)
                 && let Some(table) = provider.downcast_ref::<StoredTable>()
             {
-                let privilege = match write.op {
-                    WriteOp::Delete => Privilege::Delete,
-                    WriteOp::Update => Privilege::Update,
-                    _ => Privilege::Insert,
+                let privileges: &[Privilege] = match write.op {
+                    WriteOp::Delete | WriteOp::Truncate => &[Privilege::Delete],
+                    WriteOp::Update => &[Privilege::Update],
+                    WriteOp::Insert(InsertOp::Append) | WriteOp::Ctas => &[Privilege::Insert],
+                    WriteOp::Insert(_) => &[Privilege::Insert, Privilege::Delete],
+                    _ => &[Privilege::Insert, Privilege::Update, Privilege::Delete],
                 };
-                check_relation(state, rights, privilege, table.entry())?;
+                for privilege in privileges {
+                    check_relation(state, rights, *privilege, table.entry())?;
+                }
             }
         }
         _ => {}

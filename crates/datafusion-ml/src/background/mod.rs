@@ -150,6 +150,6 @@ async fn fail(session: &MlSession, entry: &TrainingEntry, reason: &str) -> Resul
         wanted = is_wanted(state, &entry.name, entry.id);
         Ok(if wanted { vec![Action::PutTraining(Box::new(failed.clone()))] } else { Vec::new() })
     };
-    session.shared.catalog.commit_by(Some(&entry.owner), decide).await?;
+    session.shared.catalog.commit_by(Some(&entry.owner), None, decide).await?;
     Ok(wanted)
 }

@@ -41,6 +41,9 @@ struct Commit {
     by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
+    /// What the statement did, where the actions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
     /// The digest of the commit before, where it was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous: Option<String>,
@@ -62,6 +65,8 @@ pub struct CommitEntry {
     pub by: Option<String>,
     /// When, in seconds since 1970-01-01 UTC, if that is known.
     pub at: Option<i64>,
+    /// What the statement did to the rows of a table: `INSERT`, `COPY`, `UPDATE`, `DELETE`, `TRUNCATE`.
+    pub statement: Option<String>,
     /// What was changed.
     pub actions: Vec<Action>,
 }
@@ -109,8 +114,8 @@ impl Catalog {
             let commits = self.read_commits(first, READ_AHEAD).await?;
             let is_last = (commits.len() as u64) < READ_AHEAD;
             history.extend(commits.into_iter().zip(first..).map(|(commit, version)| {
-                let Commit { by, at, actions, .. } = commit.commit;
-                CommitEntry { version, by, at, actions }
+                let Commit { by, at, statement, actions, .. } = commit.commit;
+                CommitEntry { version, by, at, statement, actions }
             }));
             if is_last {
                 return Ok(history);
@@ -120,14 +125,15 @@ impl Catalog {
 
     /// [`Catalog::commit_by`], in nobody's name.
     pub async fn commit(&self, decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>) -> Result<Arc<CatalogState>> {
-        self.commit_by(None, decide).await
+        self.commit_by(None, None, decide).await
     }
 
-    /// Commits what `decide` makes of the newest state, or nothing if it makes nothing of it, in the name of `by`. If somebody
-    /// else commits first, `decide` is asked again with the state after that. Gives the state after the commit.
+    /// Commits what `decide` makes of the newest state, or nothing if it makes nothing of it, in the name of `by`, by that
+    /// statement if its actions do not say what it did. If somebody else commits first, `decide` is asked again with the state after that. Gives the state after the commit.
     pub async fn commit_by(
         &self,
         by: Option<&str>,
+        statement: Option<&str>,
         mut decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
         for _ in 0..MAX_ATTEMPTS {
@@ -141,8 +147,8 @@ impl Catalog {
             let later = self.folder.list(file.version - 1).await?.into_iter().next();
             self.check_no_gap(file, later).await?;
             let format_version = actions.iter().map(Action::format).max().unwrap_or(1);
-            let (by, at) = (by.map(str::to_owned), Some(unix_seconds()));
-            let commit = Commit { format_version, by, at, previous, actions };
+            let (by, statement, at) = (by.map(str::to_owned), statement.map(str::to_owned), Some(unix_seconds()));
+            let commit = Commit { format_version, by, at, statement, previous, actions };
             let internal = |e: serde_json::Error| external(Error::internal(format!("{e}, in a commit of the catalog")));
             let bytes = serde_json::to_vec_pretty(&commit).map_err(internal)?;
             // What cannot be read back must not get into the log.

@@ -36,7 +36,7 @@ use self::load::{Loading, Rejections};
 use crate::catalog::{RelationName, TableEntry};
 use crate::error::invalid;
 use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
-use crate::relations::{StoredTable, folded};
+use crate::relations::{OfCopy, StoredTable, folded};
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat, IamRole};
 
@@ -49,7 +49,8 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     let files = sources::files(session, &statement).await?;
     let role = statement.options.iam_role.as_ref().and_then(IamRole::arn);
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
-    let state = state_with_role(session, session.context().state(), role, &places).await?;
+    let mut state = state_with_role(session, session.context().state(), role, &places).await?;
+    state.config_mut().set_extension(Arc::new(OfCopy));
     let rejections = Arc::new(Mutex::new(Rejections::new(statement.options.max_error)));
     let schema = table.schema();
     let source: Arc<dyn TableProvider> = match &statement.options.format {

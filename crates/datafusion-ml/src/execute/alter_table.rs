@@ -123,7 +123,7 @@ async fn alter_columns(
     let plan = plan_query(session, query).await?;
     let changed = TableEntry { schema: encode_schema(&columns.schema)?, columns: columns.entries, files: Vec::new() };
     let changed = RelationEntry { kind: RelationKind::Table(changed), ..entry.clone() };
-    run_count(session.context().state(), write_plan(relations, changed, plan, Change::Replace)?).await?;
+    run_count(session.context().state(), write_plan(relations, changed, plan, Change::Replace("ALTER TABLE"))?).await?;
     if let TableChange::DropColumn(column) | TableChange::RenameColumn { from: column, .. } = change {
         for view in readers(session, &relations.catalog.cached(), name) {
             session.notice(&format!("{view} reads table {name}; if it names column {column}, create it again"));

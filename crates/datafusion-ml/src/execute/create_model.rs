@@ -128,7 +128,7 @@ async fn begin(session: &MlSession, statement: &CreateModel, draft: TrainingEntr
         Ok(vec![Action::PutTraining(Box::new(entry.as_ref().clone()))])
     };
     let owner = session.user();
-    let state = shared.catalog.commit_by(Some(&owner), decide).await?;
+    let state = shared.catalog.commit_by(Some(&owner), None, decide).await?;
     shared.trainings.cancel_unwanted(&state);
     Ok(entry)
 }
@@ -324,7 +324,7 @@ async fn commit(
         let version = state.model(&entry.name).map_or(1, |replaced| replaced.key().version + 1);
         Ok(vec![Action::PutModel(Box::new(ModelEntry { version, ..entry.clone() }))])
     };
-    let state = shared.catalog.commit_by(Some(&entry.owner), decide).await?;
+    let state = shared.catalog.commit_by(Some(&entry.owner), None, decide).await?;
     shared.trainings.cancel_unwanted(&state);
     state.model(&entry.name).map_or_else(|| Ok(Arc::new(entry.clone())), |model| model.entry().cloned())
 }

@@ -37,13 +37,15 @@ pub(super) async fn delete(
     if let (Some(using), Some(stored)) = (&delete.using, entry.table()) {
         let joined = Joined { target: table, sources: using, condition: delete.selection.as_ref() };
         let plan = plan_query(session, joined.unmatched(session, stored)?).await?;
-        let kept =
-            run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
-                .await?;
+        let kept = run_count(
+            session.context().state(),
+            write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("DELETE"))?,
+        )
+        .await?;
         return count_answer(session, rows.saturating_sub(kept)).map(Some);
     }
     let Some(condition) = &delete.selection else {
-        commit_rows(relations, &entry).await?;
+        commit_no_rows(relations, &entry, "DELETE").await?;
         return count_answer(session, rows).map(Some);
     };
     let kept = query(session, |select| {
@@ -51,9 +53,11 @@ pub(super) async fn delete(
         select.selection = Some(Expr::IsNotTrue(Box::new(Expr::Nested(Box::new(condition.clone())))));
     })?;
     let plan = plan_query(session, kept).await?;
-    let kept =
-        run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
-            .await?;
+    let kept = run_count(
+        session.context().state(),
+        write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("DELETE"))?,
+    )
+    .await?;
     count_answer(session, rows.saturating_sub(kept)).map(Some)
 }
 
@@ -95,8 +99,11 @@ pub(super) async fn update(
         let matched = plan_query(session, matched).await?;
         let count = session.context().execute_logical_plan(matched).await?.count().await? as u64;
         let plan = plan_query(session, changed).await?;
-        run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?)
-            .await?;
+        run_count(
+            session.context().state(),
+            write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("UPDATE"))?,
+        )
+        .await?;
         return count_answer(session, count).map(Some);
     }
     let counted = query(session, |select| {
@@ -120,7 +127,11 @@ pub(super) async fn update(
         select.projection = columns.collect();
     })?;
     let plan = plan_query(session, changed).await?;
-    run_count(session.context().state(), write_plan(relations, entry.as_ref().clone(), plan, Change::Replace)?).await?;
+    run_count(
+        session.context().state(),
+        write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("UPDATE"))?,
+    )
+    .await?;
     count_answer(session, count).map(Some)
 }
 
@@ -140,7 +151,7 @@ pub(super) async fn truncate(
             return Ok(None);
         }
         check_relation(&state, &rights, Privilege::Delete, entry)?;
-        commit_rows(relations, entry).await?;
+        commit_no_rows(relations, entry, "TRUNCATE").await?;
     }
     no_rows(session).map(Some)
 }
@@ -170,7 +181,7 @@ async fn stored(
 }
 
 /// Commits the table without rows.
-async fn commit_rows(relations: &Arc<StoredRelations>, entry: &RelationEntry) -> Result<()> {
+async fn commit_no_rows(relations: &Arc<StoredRelations>, entry: &RelationEntry, statement: &str) -> Result<()> {
     let decide = |state: &CatalogState| {
         let current = state.relation(&entry.name).filter(|current| current.id == entry.id);
         let Some((current, table)) = current.and_then(|current| Some((current, current.table()?))) else {
@@ -181,7 +192,7 @@ async fn commit_rows(relations: &Arc<StoredRelations>, entry: &RelationEntry) ->
         let entry = RelationEntry { version, kind: RelationKind::Table(table), ..current.as_ref().clone() };
         Ok(vec![Action::PutRelation(Box::new(entry))])
     };
-    relations.commit(decide).await.map(drop)
+    relations.commit_rows(Some(statement), decide).await.map(drop)
 }
 
 /// `SELECT * FROM table`, as `change` changes it.

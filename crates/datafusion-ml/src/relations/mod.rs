@@ -32,7 +32,7 @@ pub(crate) use self::external::{absolute_locations, statement_of};
 pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
-pub(crate) use self::table::{StoredTable, write_plan};
+pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
 use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
 use crate::session::{MlSession, Shared};
@@ -177,6 +177,16 @@ impl StoredRelations {
         decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
         self.session()?.commit(decide).await
+    }
+
+    /// The same for a statement that changed the rows of a table.
+    pub(crate) async fn commit_rows(
+        &self,
+        statement: Option<&str>,
+        decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
+    ) -> Result<Arc<CatalogState>> {
+        let user = self.session()?.user();
+        self.catalog.commit_by(Some(&user), statement, decide).await
     }
 
     pub(crate) fn session(&self) -> Result<MlSession> {

@@ -35,10 +35,24 @@ pub(crate) enum Change {
     Create,
     /// A new table has them; what had its name is gone.
     CreateOrReplace,
-    /// The table has them beside its own.
-    Append,
-    /// The table has them in place of its own; for that it must be as it was when it was read.
-    Replace,
+    /// The table has them beside its own, by that statement.
+    Append(&'static str),
+    /// The table has them in place of its own, by that statement; for that it must be as it was when it was read.
+    Replace(&'static str),
+}
+
+impl Change {
+    fn is_replacement(self) -> bool {
+        matches!(self, Self::Replace(_))
+    }
+
+    /// The statement that changes the rows of a table that is there.
+    fn statement(self) -> Option<&'static str> {
+        match self {
+            Self::Create | Self::CreateOrReplace => None,
+            Self::Append(statement) | Self::Replace(statement) => Some(statement),
+        }
+    }
 }
 
 /// Writes rows into files and commits the table that has them.
@@ -73,7 +87,7 @@ impl StoredSink {
         context: &Arc<TaskContext>,
     ) -> Result<(Vec<FileEntry>, Vec<ColumnEntry>)> {
         let mut columns = self.table.columns.clone();
-        if self.change == Change::Replace {
+        if self.change.is_replacement() {
             // The rows are the table's own, which have their numbers.
             columns.iter_mut().for_each(|column| column.identity = None);
         }
@@ -126,7 +140,7 @@ impl StoredSink {
         let mut entry = self.entry.clone();
         entry.version = version;
         let mut table = self.table.clone();
-        if self.change != Change::Replace {
+        if !self.change.is_replacement() {
             table.columns = columns.to_vec();
         }
         let rights = self.relations.rights(state)?;
@@ -142,14 +156,14 @@ impl StoredSink {
             (_, Some(current)) if current.id == self.entry.id => {
                 let now = current.table().cloned().unwrap_or_else(|| self.table.clone());
                 // What takes the place of all may have other columns, too.
-                let is_other = match self.change {
-                    Change::Replace => current.version != self.entry.version,
-                    _ => now.columns != self.table.columns,
+                let is_other = match self.change.is_replacement() {
+                    true => current.version != self.entry.version,
+                    false => now.columns != self.table.columns,
                 };
                 if is_other {
                     return Err(conflict(name));
                 }
-                table.files = if self.change == Change::Append { now.files } else { Vec::new() };
+                table.files = if self.change.is_replacement() { Vec::new() } else { now.files };
                 table.files.extend_from_slice(files);
             }
             _ => return Err(invalid(format!("table {name} was dropped meanwhile; nothing was written"))),
@@ -200,12 +214,12 @@ impl DataSink for StoredSink {
     async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
         let (files, columns) = self.write(data, context).await?;
         let rows = files.iter().map(|file| file.rows).sum();
-        let is_change = self.change != Change::Append || !files.is_empty();
+        let is_change = !matches!(self.change, Change::Append(_)) || !files.is_empty();
         let decide = |state: &CatalogState| match is_change {
             true => Ok(vec![Action::PutRelation(Box::new(self.changed(state, &files, &columns)?))]),
             false => Ok(Vec::new()),
         };
-        self.relations.commit(decide).await?;
+        self.relations.commit_rows(self.change.statement(), decide).await?;
         Ok(rows)
     }
 }

@@ -21,6 +21,9 @@ use super::{Change, StoredRelations, StoredSink, decode_schema};
 use crate::catalog::{RelationEntry, TableEntry};
 use crate::error::invalid;
 
+/// In the configuration of a session in which COPY inserts rows.
+pub(crate) struct OfCopy;
+
 /// A table whose rows lie in the store, as of one version.
 #[derive(Debug)]
 pub(crate) struct StoredTable {
@@ -174,13 +177,14 @@ impl TableProvider for StoredTable {
 
     async fn insert_into(
         &self,
-        _: &dyn Session,
+        state: &dyn Session,
         input: Arc<dyn ExecutionPlan>,
         operation: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let statement = if state.config().get_extension::<OfCopy>().is_some() { "COPY" } else { "INSERT" };
         match operation {
-            InsertOp::Append => sink(&self.relations, &self.entry, input, Change::Append),
-            InsertOp::Overwrite => sink(&self.relations, &self.entry, input, Change::Replace),
+            InsertOp::Append => sink(&self.relations, &self.entry, input, Change::Append(statement)),
+            InsertOp::Overwrite => sink(&self.relations, &self.entry, input, Change::Replace("INSERT OVERWRITE")),
             InsertOp::Replace => not_impl_err!("REPLACE INTO; use DELETE and INSERT INTO"),
         }
     }

@@ -13,6 +13,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use datafusion_ml_core::{Evaluation, FittedModel};
 
+use crate::audit::Tally;
 use crate::catalog::ModelEntry;
 use crate::error::external;
 use crate::predict::same_version;
@@ -23,11 +24,23 @@ pub(super) struct EvaluateFunction {
     entry: Arc<ModelEntry>,
     model: Arc<FittedModel>,
     signature: Signature,
+    tally: Option<Arc<Tally>>,
 }
 
 impl EvaluateFunction {
     pub(super) fn new(entry: Arc<ModelEntry>, model: Arc<FittedModel>) -> Self {
-        Self { entry, model, signature: Signature::variadic_any(Volatility::Immutable) }
+        Self { entry, model, signature: Signature::variadic_any(Volatility::Immutable), tally: None }
+    }
+}
+
+/// The same function, of which the rows are counted.
+pub(crate) fn evaluate_with_tally(function: &Arc<AggregateUDF>, tally: Arc<Tally>) -> Arc<AggregateUDF> {
+    match function.inner().downcast_ref::<EvaluateFunction>() {
+        Some(ours) => {
+            let counting = EvaluateFunction::new(Arc::clone(&ours.entry), Arc::clone(&ours.model));
+            Arc::new(AggregateUDF::from(EvaluateFunction { tally: Some(tally), ..counting }))
+        }
+        None => Arc::clone(function),
     }
 }
 
@@ -55,7 +68,8 @@ impl AggregateUDFImpl for EvaluateFunction {
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let has_target = self.model.manifest().target.is_some();
-        Ok(Box::new(EvaluateAccumulator { evaluation: Evaluation::new(Arc::clone(&self.model)), has_target }))
+        let (evaluation, tally) = (Evaluation::new(Arc::clone(&self.model)), self.tally.clone());
+        Ok(Box::new(EvaluateAccumulator { evaluation, has_target, tally }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -68,6 +82,7 @@ impl AggregateUDFImpl for EvaluateFunction {
 struct EvaluateAccumulator {
     evaluation: Evaluation,
     has_target: bool,
+    tally: Option<Arc<Tally>>,
 }
 
 impl Accumulator for EvaluateAccumulator {
@@ -76,6 +91,9 @@ impl Accumulator for EvaluateAccumulator {
             Some((target, columns)) if self.has_target => (columns, Some(target)),
             _ => (values, None),
         };
+        if let (Some(tally), Some(column)) = (&self.tally, values.first()) {
+            tally.add(column.len());
+        }
         self.evaluation.add(columns, target).map_err(external)
     }
 

@@ -23,7 +23,7 @@ use datafusion_ml_core::{FittedModel, TrainingLog};
 use crate::catalog::ModelEntry;
 use crate::error::invalid;
 
-pub(crate) use evaluate::evaluated_entry;
+pub(crate) use evaluate::{evaluate_with_tally, evaluated_entry};
 pub(crate) use reported::register_reported;
 
 /// A function in FROM.
