@@ -192,10 +192,11 @@ fn mutated(statements: &[Vec<String>], random: &mut Random) -> String {
 }
 
 /// A small generator of the kind xorshift (Marsaglia, Xorshift RNGs, 2003).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    /// A number below the bound.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

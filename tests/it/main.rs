@@ -12,6 +12,7 @@ mod gate;
 mod golden;
 mod lifecycle;
 mod predict_once;
+mod properties;
 mod requests;
 mod s3;
 mod s3_server;

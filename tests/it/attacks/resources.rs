@@ -63,7 +63,9 @@ async fn what_is_too_deep_or_too_long_is_refused() {
             numbered(many, |number| format!("k{number} '1'"))
         ),
         format!("GRANT EXECUTE ON MODEL m TO {}", numbered(many, |number| format!("u{number}"))),
-        format!("SELECT f({})", repeated("1", many, ", ")),
+        format!("SELECT f({})", repeated("1", 100_000, ", ")),
+        format!("SELECT explain_model({})", repeated("'m'", 100_000, ", ")),
+        format!("SELECT * FROM ml_trees({})", repeated("'m'", 100_000, ", ")),
         format!("SELECT {}(1)", "f".repeat(1 << 20)),
         format!("SELECT {}", "a".repeat(1 << 20)),
         format!("SELECT * FROM {}", "t".repeat(1 << 20)),
@@ -75,13 +77,37 @@ async fn what_is_too_deep_or_too_long_is_refused() {
         refusal(&session, &sql).await;
     }
     let refused = refusal(&session, &format!("SELECT * FROM {}", nested("(", "t", ")", 45))).await;
-    assert!(refused.starts_with("more than 20 tables in brackets within each other at line 1, column 35"), "{refused}");
+    assert!(refused.starts_with("more than 10 tables in brackets within each other at line 1, column 25"), "{refused}");
     // What is wrong within brackets that the parser reads twice is found as soon as elsewhere.
     for open in ["ARRAY[", "CAST(", "POSITION(", "SUBSTRING(", "TRIM(", "CEIL(", "NOT (", "INTERVAL (", "CURRENT_TIME("]
     {
         let refused = refusal(&session, &format!("SELECT {}1 1 !", open.repeat(30))).await;
         assert!(refused.starts_with("more than 10 of CAST"), "{refused}");
     }
+}
+
+/// The stack that tokio gives a thread.
+#[test]
+fn what_is_as_deep_as_may_be_fits_on_two_megabytes() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(2 << 20).build().unwrap();
+    let work = runtime.spawn(async {
+        let store = tempfile::tempdir().unwrap();
+        let session = session(&store.path().to_string_lossy()).await;
+        session.sql("SET datafusion.sql_parser.dialect = 'redshift'").await.unwrap();
+        for sql in [
+            format!("SELECT count(*) AS a FROM {}", nested("(", "banknote", ")", 10)),
+            format!("SELECT count(*) AS a FROM {}", nested("(banknote AS b CROSS JOIN ", "abalone LIMIT 1", ")", 10)),
+            format!("SELECT count(*) AS a FROM {}", nested("(SELECT * FROM ", "banknote", ") AS t", 35)),
+            format!("SELECT {} AS a", nested("(", "1", ")", 39)),
+            format!("SELECT {} AS a", nested("abs(", "1", ")", 39)),
+            format!("SELECT {} AS a", nested("(SELECT ", "1", ")", 39)),
+        ] {
+            // Whether it is a statement or none: the thread lives.
+            let _ = try_answer(&session, &sql).await;
+        }
+        value(&session, "SELECT 1 AS a").await
+    });
+    assert_eq!(runtime.block_on(work).unwrap(), "1");
 }
 
 #[test]
@@ -101,7 +127,9 @@ fn what_is_long_and_wide_is_answered() {
         assert_eq!(one(format!("SELECT 1 AS a WHERE {}", repeated("1 = 1", 300, " AND "))).await, "1");
         assert_eq!(one(format!("SELECT {} AS a", repeated("1", 50, " + "))).await, "50");
         assert_eq!(one(format!("SELECT length('{}') AS a", "a".repeat(1 << 20))).await, (1 << 20).to_string());
-        assert_eq!(one(format!("SELECT 1 /* {} */ AS a", "a".repeat(64 << 20))).await, "1");
+        let hundred_megabytes = "a".repeat(100_000_000);
+        assert_eq!(one(format!("SELECT 1 /* {hundred_megabytes} */ AS a")).await, "1");
+        assert_eq!(one(format!("SELECT length('{hundred_megabytes}') AS a")).await, "100000000");
         let columns = numbered(10_000, |number| format!("{number} AS c{number}"));
         try_answer(&session, &format!("CREATE TABLE wide AS SELECT {columns}")).await.unwrap();
         assert_eq!(one("SELECT c9999 FROM wide".into()).await, "9999");

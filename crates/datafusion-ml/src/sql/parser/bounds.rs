@@ -18,8 +18,9 @@ const MAX_LINKS: usize = 1000;
 /// More brackets within each other than people write.
 const MAX_DEPTH: usize = 40;
 
-/// More tables in brackets within each other than people write, and what a stack of 2 MB holds.
-const MAX_TABLES: usize = 20;
+/// More tables in brackets within each other than people write, and half of what a stack of 2 MB holds: in a debug build, each takes up
+/// to 100 kB of it.
+const MAX_TABLES: usize = 10;
 
 /// More than people write of [`READ_TWICE`] within each other.
 const MAX_READ_TWICE: usize = 10;

@@ -5,7 +5,6 @@ mod datafusion;
 mod forms;
 mod functions;
 mod leniency;
-mod properties;
 mod refusals;
 mod tables;
 

@@ -1,8 +1,10 @@
-//! What holds for any text.
+//! What holds for the text of any statement of ours: it prints as text that says the same, in whatever order its clauses stand.
 
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, PostgreSqlDialect, RedshiftSqlDialect};
 
-use super::super::{MlParser, Statement};
+use datafusion_ml::sql::{MlParser, Statement};
+
+use crate::fuzz::Random;
 
 const STARTS: [&str; 5] =
     ["CREATE MODEL", "CREATE EXTERNAL MODEL", "EXPLAIN ANALYZE CREATE MODEL m", "DROP MODEL", "SHOW MODEL"];
@@ -16,18 +18,6 @@ const TOKENS: [&str; 60] = [
     "\"Q\"", "m", "s.t", "(SELECT a FROM t)", "IF", "EXISTS", "ALL", "OR", "REPLACE", "MODEL", "int", "decimal(10, 6)",
     "super", "é",
 ];
-
-/// A small generator of the kind xorshift (Marsaglia, Xorshift RNGs, 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 #[test]
 fn no_text_makes_the_parser_panic_and_what_parses_prints_and_parses_again() {
