@@ -42,7 +42,7 @@ pub(crate) use self::drop::no_such_relation;
 pub(crate) use self::role::{check_role, state_with_role};
 use crate::authorize::{Marked, denied, explaining};
 use crate::background::find_training;
-use crate::catalog::{Action, CatalogState, ModelName};
+use crate::catalog::{Action, CatalogState, ModelName, reading_once};
 use crate::error::{find_error, invalid};
 use crate::options::MlOptions;
 use crate::relations::{qualify, qualify_node};
@@ -61,13 +61,13 @@ const MAX_RERUNS: usize = 32;
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
     if matches!(statement, Statement::DataFusion(_) | Statement::Copy(_) | Statement::AlterTable(_)) {
         for _ in 0..MAX_RERUNS {
-            match Box::pin(run(session, statement.clone())).await {
+            match Box::pin(reading_once(run(session, statement.clone()))).await {
                 Err(e) if find_error(&e).is_some_and(|e| e.kind() == ErrorKind::Conflict) => {}
                 outcome => return outcome,
             }
         }
     }
-    Box::pin(run(session, statement)).await
+    Box::pin(reading_once(run(session, statement))).await
 }
 
 async fn run(session: &MlSession, statement: Statement) -> Result<DataFrame> {

@@ -66,7 +66,7 @@ pub(crate) async fn find_training(
         let status = observe(session, &entry).await?;
         if let TrainingStatus::Interrupted(_) = status {
             // It may have ended well while we were looking. Then the catalog tells, which comes before its end.
-            let newest = session.shared.catalog.refresh().await?;
+            let newest = session.shared.catalog.refresh_now().await?;
             if find(&newest) != Some(&entry) {
                 state = newest;
                 continue;

@@ -1,5 +1,6 @@
 //! The commit log: reading what is new, and committing against it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result};
@@ -25,6 +26,16 @@ const READ_AHEAD: u64 = 32;
 
 /// So many lost races in a row are reported as a conflict.
 const MAX_ATTEMPTS: usize = 100;
+
+tokio::task_local! {
+    /// The catalog that the statement which runs in this task has read, by its address.
+    static READ: Cell<usize>;
+}
+
+/// Runs a statement, for which [`Catalog::refresh`] reads once. What it commits is decided on the newest state nevertheless.
+pub(crate) fn reading_once<F: Future>(statement: F) -> impl Future<Output = F::Output> {
+    READ.scope(Cell::new(0), statement)
+}
 
 /// The catalog of one store: the state as last read, and the way to read on and to commit.
 #[derive(Debug)]
@@ -82,10 +93,21 @@ impl Catalog {
         Arc::clone(&self.state.read())
     }
 
+    /// [`Catalog::refresh_now`], but once for each statement.
+    pub async fn refresh(&self) -> Result<Arc<CatalogState>> {
+        let address = std::ptr::from_ref(self) as usize;
+        if READ.try_with(Cell::get) == Ok(address) {
+            return Ok(self.cached());
+        }
+        let state = self.refresh_now().await?;
+        let _ = READ.try_with(|read| read.set(address));
+        Ok(state)
+    }
+
     /// Reads the commits that are newer than the state last read: one request if there are none.
     ///
     /// Fails if a file is damaged or of a later format, or if a commit is seen to be missing before a later one.
-    pub async fn refresh(&self) -> Result<Arc<CatalogState>> {
+    pub async fn refresh_now(&self) -> Result<Arc<CatalogState>> {
         let mut version = self.state.read().version();
         let mut count = 1;
         if version == 0 {
@@ -137,7 +159,7 @@ impl Catalog {
         mut decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
         for _ in 0..MAX_ATTEMPTS {
-            let state = self.refresh().await?;
+            let state = self.refresh_now().await?;
             let actions = decide(&state)?;
             if actions.is_empty() {
                 return Ok(state);

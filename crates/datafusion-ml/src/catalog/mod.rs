@@ -37,6 +37,7 @@ pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
 pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};
 pub use indexed::IndexedEntry;
+pub(crate) use log::reading_once;
 pub use log::{Catalog, CommitEntry};
 pub use relation::{
     ColumnEntry, FileEntry, Identity, RelationEntry, RelationKind, RelationName, SchemaEntry, TableEntry, ViewEntry,

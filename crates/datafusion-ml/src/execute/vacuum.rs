@@ -16,7 +16,7 @@ use crate::session::MlSession;
 pub(super) async fn execute(session: &MlSession, relations: &Arc<StoredRelations>) -> Result<DataFrame> {
     // Listed first: a file that is committed later is known to the state that is read now.
     let files = relations.root.table_files().await?;
-    let state = relations.catalog.refresh().await?;
+    let state = relations.catalog.refresh_now().await?;
     session.shared.guard.rights(&state).check_superuser("VACUUM")?;
     let tables = state.relations().filter_map(|relation| relation.table());
     let live: BTreeSet<&str> = tables.flat_map(|table| &table.files).map(|file| file.path.as_str()).collect();
