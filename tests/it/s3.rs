@@ -162,21 +162,13 @@ async fn a_model_is_made_with_the_credentials_of_a_role() {
     server.upload("tables/banknote.parquet", &data("banknote.parquet"));
     let settings = "SETTINGS (S3_BUCKET 's3://lake/of_role', KMS_KEY_ID 'key-7')";
     let create = create(1).replace(" AUTO OFF", &format!(" IAM_ROLE '{}' AUTO OFF", ROLES[0]));
-    text(dfml(&server, &[TABLE, &format!("{create} {settings}")]));
+    text(dfml(&server, &[TABLE]));
+    server.take_asked();
+    text(dfml(&server, &[&format!("{create} {settings}")]));
     let asked = server.take_asked();
-    // The process's own credentials look for the schema, before the statement is run.
-    let of_table = |key: &str| {
-        let is_of_table = |asked: &Asked| asked.path.contains("/tables/") && asked.access_key == key;
-        asked
-            .iter()
-            .enumerate()
-            .filter(|(_, asked)| is_of_table(asked))
-            .map(|(position, _)| position)
-            .collect::<Vec<_>>()
-    };
-    let (planned, read) = (of_table(ACCESS_KEY), of_table(ROLE_KEYS[0]));
-    assert!(read.iter().any(|position| asked[*position].method == "GET"), "{asked:?}");
-    assert!(planned.last() < read.first(), "{asked:?}");
+    // Its schema, too, is looked for with the role.
+    let read = asked_with(&asked, ROLE_KEYS[0], "tables/");
+    assert!(read.iter().any(|asked| asked.method == "GET"), "{asked:?}");
     let written = asked_with(&asked, ROLE_KEYS[0], "of_role/");
     assert!(
         written.iter().any(|asked| asked.method == "PUT" && asked.kms_key.as_deref() == Some("key-7")),
@@ -191,6 +183,41 @@ async fn a_model_is_made_with_the_credentials_of_a_role() {
     let replaced = create.replace(ROLES[0], &chain).replace("CREATE", "CREATE OR REPLACE");
     text(dfml(&server, &[TABLE, &format!("{replaced} {settings}")]));
     asked_with(&server.take_asked(), ROLE_KEYS[1], "of_role/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_external_table_is_read_with_the_credentials_of_its_role() {
+    let server = S3Server::start().await;
+    server.upload("notes/banknote.parquet", &data("banknote.parquet"));
+    let of_role = |name: &str, role: &str| {
+        format!(
+            "CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://lake/notes/' OPTIONS ('iam_role' '{role}')"
+        )
+    };
+    let as_ann = "SET SESSION AUTHORIZATION ann";
+    text(dfml(&server, &["CREATE USER ann", "CREATE USER bob", as_ann, &of_role("notes", ROLES[0])]));
+    text(dfml(&server, &[&of_role("others", &format!("{}, {}", ROLES[0], ROLES[1]))]));
+    server.take_asked();
+    let count = "SELECT count(*) AS n FROM notes";
+    assert_eq!(text(dfml(&server, &[count])), "n\n1372\n");
+    asked_with(&server.take_asked(), ROLE_KEYS[0], "notes/");
+    text(dfml(&server, &["SELECT variance FROM others LIMIT 1"]));
+    asked_with(&server.take_asked(), ROLE_KEYS[1], "notes/");
+    text(dfml(
+        &server,
+        &["SELECT count(*) AS n FROM notes, others WHERE notes.variance = others.variance", &create(1)],
+    ));
+    // Its owner acts with it, and only as long as he may.
+    text(dfml(&server, &["GRANT SELECT ON notes TO bob", "REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR UNLOAD"]));
+    let of_bob = |sql: &str| dfml(&server, &["SET SESSION AUTHORIZATION bob", sql]);
+    assert_eq!(text(of_bob(count)), "n\n1372\n");
+    text(dfml(&server, &["REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR COPY"]));
+    assert!(!of_bob(count).status.success());
+    let refused = String::from_utf8(of_bob(&of_role("mine", ROLES[0])).stderr).unwrap();
+    assert!(refused.contains("User bob does not have ASSUMEROLE permission"), "{refused}");
+    let refused = of_role("here", ROLES[0]).replace("s3://lake/notes/", &data("banknote.parquet"));
+    let refused = String::from_utf8(dfml(&server, &[&refused]).stderr).unwrap();
+    assert!(refused.contains("can be assumed for S3 only"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,7 @@ use crate::catalog::{
     TrainingEntry,
 };
 use crate::error::{external, invalid};
+use crate::relations::READER;
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
 use crate::sql::{CreateModel, ExplainCreateModel, IamRole, ModelSource};
@@ -165,7 +166,8 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let (query, source) = training_query(session, statement)?;
     let mut query = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
     resolve(session, &mut query, None).await?;
-    let query = session.plan(query).await?;
+    let reader = statement.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned);
+    let query = READER.scope(reader, session.plan(query)).await?;
     let schema = Arc::clone(query.schema().inner());
     let spec = training_spec(session, statement, &name, &schema)?;
     let table = Arc::new(TrainingTable::new(schema, spec));

@@ -7,11 +7,12 @@ use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::CreateExternalTable;
 
-use super::{model_name, no_rows};
-use crate::catalog::{Action, CatalogState, RelationEntry, RelationKind};
+use super::{check_role, model_name, no_rows};
+use crate::catalog::{Action, CatalogState, Purpose, RelationEntry, RelationKind};
 use crate::error::invalid;
-use crate::relations::{StoredRelations, absolute_locations, exists, statement_of};
+use crate::relations::{StoredRelations, absolute_locations, exists, role_of, statement_of};
 use crate::session::MlSession;
+use crate::sql::IamRole;
 
 /// What the names of options have that hold a secret.
 const SECRETS: [&str; 5] = ["secret", "token", "password", "access_key", "account_key"];
@@ -23,8 +24,14 @@ pub(super) async fn execute(
     statement: &CreateExternalTable,
 ) -> Result<Option<DataFrame>> {
     let name = model_name(session, &statement.name)?;
+    let role = role_of(statement).map(|role| match role {
+        "default" => IamRole::Default,
+        arn => IamRole::Arn(arn.to_owned()),
+    });
     for location in &statement.locations {
-        session.shared.guard.check_files(ListingTableUrl::parse(location)?.get_url())?;
+        let place = ListingTableUrl::parse(location)?;
+        session.shared.guard.check_files(place.get_url())?;
+        check_role(session, role.as_ref(), place.get_url(), Purpose::Copy).await?;
     }
     if statement.temporary || relations.is_of_context(&name) {
         return Ok(None);

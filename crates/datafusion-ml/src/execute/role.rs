@@ -1,7 +1,8 @@
 //! `IAM_ROLE 'arn'`: a statement reads and writes S3 with the credentials of a role.
 //!
-//! The role is for what the statement's plan reads and writes, and for its model. What is only looked at for its schema while the
-//! statement is planned, and the catalog, are read with the credentials of the process.
+//! The role is for what the statement's plan reads and writes, for its model, and for what is looked at for its schema while the
+//! statement is planned, but for external tables with a role of their own. The catalog is read with the credentials of the
+//! process.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::{ListingTable, ListingTableUrl};

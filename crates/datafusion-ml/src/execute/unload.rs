@@ -19,6 +19,7 @@ use super::role::{check_role, places, state_with_role};
 use super::{count_answer, notice_ignored, run_count};
 use crate::catalog::Purpose;
 use crate::error::invalid;
+use crate::relations::READER;
 use crate::resolve::resolve;
 use crate::session::MlSession;
 use crate::sql::{Compression, IamRole, Unload, UnloadFormat};
@@ -53,7 +54,8 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         options,
     });
     resolve(session, &mut copy, None).await?;
-    let mut plan = session.plan(copy).await?;
+    let role = iam_role.as_ref().and_then(IamRole::arn);
+    let mut plan = READER.scope(role.map(str::to_owned), session.plan(copy)).await?;
     if let (LogicalPlan::Copy(copy), UnloadFormat::Text { delimiter, quotes, escape, .. }) = (&mut plan, format) {
         let null = null_as.unwrap_or_default();
         let kept = partitioned_by.as_slice();
@@ -61,7 +63,6 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
             UnloadText::new(column, delimiter, quotes, escape, &null, is_alone)
         })?;
     }
-    let role = iam_role.as_ref().and_then(IamRole::arn);
     let state = state_with_role(session, session.context().state(), role, &places(session, &plan)?).await?;
     let count = run_count(state, plan).await?;
     if let Some(manifest) = manifest {

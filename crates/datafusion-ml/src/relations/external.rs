@@ -10,13 +10,24 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, DFParser, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Value};
+use sha2::{Digest, Sha256};
 
-use crate::catalog::RelationName;
+use crate::catalog::{Purpose, RelationEntry, RelationName};
 use crate::error::storage;
+use crate::execute::state_with_role;
 use crate::session::MlSession;
-use crate::store::StoreOptions;
+use crate::store::{StoreOptions, hex};
 
-/// The table that the statement describes. Files are looked at for their schema.
+tokio::task_local! {
+    /// The IAM role with which the statement that is being planned reads S3.
+    pub(crate) static READER: Option<String>;
+}
+
+/// The option that names the IAM role with which the files are read.
+const ROLE_OPTION: &str = "iam_role";
+
+/// The table that the statement describes. Files are looked at for their schema: with the table's own role, or that of the
+/// statement that reads it.
 pub(super) async fn provider(
     session: &MlSession,
     name: &RelationName,
@@ -24,20 +35,69 @@ pub(super) async fn provider(
 ) -> Result<Arc<dyn TableProvider>> {
     let damaged = || storage(format!("external table {name} is damaged in the catalog; drop it and create it again"));
     let mut statement = DFParser::parse_sql(statement)?.pop_front().ok_or_else(damaged)?;
+    let mut state = session.context().state();
     if let DFStatement::CreateExternalTable(table) = &mut statement {
         // The planner looks the name up, which would lead back to here.
         table.name = ObjectName::from(vec![Ident::with_quote('"', "external table")]);
-        for location in &table.locations {
-            open_store(session, location).await;
+        let role = role_of(table).map(str::to_owned);
+        table.options.retain(|(key, _)| !key.eq_ignore_ascii_case(ROLE_OPTION));
+        match role.filter(|role| role != "default") {
+            Some(role) => {
+                for location in &mut table.locations {
+                    *location = open_with_role(session, location, &role).await?;
+                }
+            }
+            None => {
+                let mut places = Vec::new();
+                for location in &table.locations {
+                    open_store(session, location).await;
+                    places.push(ListingTableUrl::parse(location)?.get_url().clone());
+                }
+                let reader = READER.try_with(Clone::clone).unwrap_or_default();
+                state = state_with_role(session, state, reader.as_deref(), &places).await?;
+            }
         }
     }
-    let state = session.context().state();
     let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table)) = state.statement_to_plan(statement).await? else {
         return Err(damaged());
     };
     let factory = state.table_factories().get(&table.file_type.to_uppercase());
     let factory = factory.ok_or_else(|| exec_datafusion_err!("there is no file type {}", table.file_type))?;
     factory.create(&state, &table).await.map_err(|e| e.context(format!("external table {name} cannot be read")))
+}
+
+/// Fails if the owner of the external table may not use its role any more.
+pub(super) fn check_role(session: &MlSession, entry: &RelationEntry, statement: &str) -> Result<()> {
+    if session.shared.guard.is_idle() || !statement.to_lowercase().contains(ROLE_OPTION) {
+        return Ok(());
+    }
+    let Some(DFStatement::CreateExternalTable(table)) = DFParser::parse_sql(statement)?.pop_front() else {
+        return Ok(());
+    };
+    let state = session.shared.catalog.cached();
+    let rights = session.shared.guard.rights_of_owner(&state, &entry.owner);
+    rights.check_assume(&state, role_of(&table), Purpose::Copy)
+}
+
+/// The role that an external table names.
+pub(crate) fn role_of(table: &CreateExternalTable) -> Option<&str> {
+    let (_, role) = table.options.iter().find(|(key, _)| key.eq_ignore_ascii_case(ROLE_OPTION))?;
+    match role {
+        Value::SingleQuotedString(role) => Some(role),
+        _ => None,
+    }
+}
+
+/// Opens the store of a location with the credentials of a role, and gives the location below which the runtime finds it: others
+/// may be read with other credentials.
+async fn open_with_role(session: &MlSession, location: &str, role: &str) -> Result<String> {
+    let options = StoreOptions { iam_role: Some(role.to_owned()), ..StoreOptions::default() };
+    let parsed = ListingTableUrl::parse(location)?;
+    let store = session.shared.stores.open(parsed.get_url(), &options).await?;
+    let scheme = format!("role-{}", &hex(&Sha256::digest(role))[..16]);
+    let assumed = location.replacen(parsed.scheme(), &scheme, 1);
+    session.context().register_object_store(ListingTableUrl::parse(&assumed)?.get_url(), store);
+    Ok(assumed)
 }
 
 /// Opens the store of a location, which registers it with the runtime. If that fails, reading says so better.

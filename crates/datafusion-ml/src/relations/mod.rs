@@ -28,7 +28,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use parking_lot::Mutex;
 
 pub(crate) use self::encoding::{decode_schema, encode_schema};
-pub(crate) use self::external::{absolute_locations, statement_of};
+pub(crate) use self::external::{READER, absolute_locations, role_of, statement_of};
 pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
@@ -146,8 +146,14 @@ impl StoredRelations {
 
     /// The relation as a table of DataFusion.
     pub(crate) async fn provider(self: &Arc<Self>, entry: &Arc<RelationEntry>) -> Result<Arc<dyn TableProvider>> {
+        if let RelationKind::External(statement) = &entry.kind {
+            external::check_role(&self.session()?, entry, statement)?;
+        }
+        // What a role sees is not kept for others.
+        let has_reader = READER.try_with(Option::is_some).unwrap_or_default();
         if let Some((version, provider)) = self.providers.lock().get(&entry.name)
             && *version == entry.version
+            && !has_reader
         {
             return Ok(Arc::clone(provider));
         }
@@ -159,7 +165,9 @@ impl StoredRelations {
                 return Box::pin(view::provider(&self.session()?, entry, view)).await;
             }
         };
-        self.providers.lock().insert(entry.name.clone(), (entry.version, Arc::clone(&provider)));
+        if !has_reader {
+            self.providers.lock().insert(entry.name.clone(), (entry.version, Arc::clone(&provider)));
+        }
         Ok(provider)
     }
 
