@@ -133,10 +133,13 @@ async fn start(args: &Args) -> Result<Shell> {
     let context = enable_url_tables(context);
     context.refresh_catalogs().await?;
     let caches = Arc::clone(&context.runtime_env().cache_manager);
-    context.register_udtf("parquet_metadata", Arc::new(ParquetMetadataFunc {}));
-    context.register_udtf("metadata_cache", Arc::new(MetadataCacheFunc::new(Arc::clone(&caches))));
-    context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(Arc::clone(&caches))));
-    context.register_udtf("list_files_cache", Arc::new(ListFilesCacheFunc::new(caches)));
+    // They tell of files whosoever they are: names and statistics of those of the store, too.
+    if args.user.is_none() {
+        context.register_udtf("parquet_metadata", Arc::new(ParquetMetadataFunc {}));
+        context.register_udtf("metadata_cache", Arc::new(MetadataCacheFunc::new(Arc::clone(&caches))));
+        context.register_udtf("statistics_cache", Arc::new(StatisticsCacheFunc::new(Arc::clone(&caches))));
+        context.register_udtf("list_files_cache", Arc::new(ListFilesCacheFunc::new(caches)));
+    }
 
     let notices = Arc::new(CollectedNotices::default());
     let mut builder = MlSession::builder(context.clone())

@@ -35,7 +35,6 @@ use datafusion_ml_core::{Error, ErrorKind};
 use parking_lot::Mutex;
 
 use self::explain::GuardedPlanner;
-pub(crate) use self::explain::explaining;
 pub(crate) use self::login::{Login, Logins, log_in};
 pub(crate) use self::nodes::Marked;
 use self::password::is_password;

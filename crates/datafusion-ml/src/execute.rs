@@ -40,7 +40,7 @@ use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
 pub(crate) use self::role::{check_role, state_with_role};
-use crate::authorize::{Marked, denied, explaining};
+use crate::authorize::{Marked, denied};
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName, reading_once};
 use crate::error::{find_error, invalid};
@@ -133,7 +133,7 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
         prepare.input = Arc::new(Marked::prepared(prepare.input.as_ref().clone()));
     }
     if matches!(plan, LogicalPlan::Explain(_)) {
-        return Ok(DataFrame::new(explaining(session.context().state()), plan));
+        return session.shared.guard.explain(session.context().state(), plan);
     }
     session.context().execute_logical_plan(plan).await
 }

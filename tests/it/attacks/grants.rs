@@ -139,6 +139,49 @@ async fn who_may_grant_may_not_more_than_was_granted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_given_a_table_away_has_it_no_more() {
+    let vault = Vault::new().await;
+    let eve = vault.eve().await;
+    for sql in ["PREPARE put AS INSERT INTO mine SELECT * FROM banknote", "PREPARE took AS SELECT * FROM mine"] {
+        run(&eve, sql).await;
+    }
+    run(&eve, "EXECUTE put").await;
+    let later = eve.sql("SELECT * FROM mine").await.unwrap();
+    run(&vault.owner, "ALTER TABLE mine OWNER TO maker").await;
+    for sql in ["EXECUTE put", "EXECUTE took", "SELECT * FROM mine"] {
+        refusal(&eve, sql).await;
+        assert!(plain(&eve, sql).await.is_err(), "{sql}");
+    }
+    assert!(later.collect().await.is_err());
+    assert_eq!(value(&vault.owner, "SELECT count(*) FROM mine").await, "2744");
+    // By another name, too, it is what it was.
+    run(&vault.owner, "GRANT SELECT ON mine TO eve").await;
+    run(&eve, "PREPARE read AS SELECT count(*) FROM mine").await;
+    run(&vault.owner, "ALTER TABLE mine RENAME TO theirs").await;
+    run(&eve, "EXECUTE read").await;
+    run(&vault.owner, "REVOKE SELECT ON theirs FROM eve").await;
+    refusal(&eve, "EXECUTE read").await;
+}
+
+/// A plan of a view is that of no other which has got its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_of_the_same_name_is_another() {
+    let vault = Vault::new().await;
+    let (maker, eve) = (vault.user("maker").await, vault.eve().await);
+    run(&vault.owner, "GRANT SELECT ON hidden_rows TO eve").await;
+    run(&eve, "CREATE VIEW v AS SELECT * FROM hidden_rows").await;
+    let later = eve.sql("SELECT * FROM v").await.unwrap();
+    run(&eve, "PREPARE p AS SELECT * FROM v").await;
+    run(&eve, "DROP VIEW v").await;
+    run(&vault.owner, "REVOKE SELECT ON hidden_rows FROM eve").await;
+    run(&maker, "CREATE VIEW v AS SELECT 1 AS a FROM hidden_rows").await;
+    run(&maker, "GRANT SELECT ON v TO eve").await;
+    assert!(later.collect().await.is_err());
+    refusal(&eve, "EXECUTE p").await;
+    run(&eve, "SELECT * FROM v").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_insert_may_not_take_away() {
     let vault = Vault::new().await;
     run(&vault.owner, "CREATE TABLE letters AS SELECT 1 AS a").await;

@@ -1,5 +1,7 @@
 //! Files: those of the store are out of reach.
 
+use std::process::Command;
+
 use super::{CALL, HIDDEN, Vault, refusal, run, store};
 use crate::support::value;
 
@@ -36,6 +38,52 @@ async fn the_files_of_the_store_are_out_of_reach() {
         assert!(refused.contains("this place is the store's own"), "{sql}: {refused}");
     }
     run(&vault.owner, CALL).await;
+}
+
+/// In the shell, the name of a table may be that of a file.
+#[test]
+fn the_shell_tells_users_nothing_of_the_files_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let dfml = |arguments: &[&str]| {
+        let mut shell = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
+        let output = shell.current_dir(folder.path()).args(["-q", "--trust-local"]).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let owner = |sql: &str| dfml(&["-c", sql]).1;
+    for sql in [
+        "CREATE TABLE hidden_rows AS SELECT 7 AS hidden_column",
+        "CREATE VIEW seen AS SELECT 1 AS a FROM hidden_rows",
+        "CREATE USER eve",
+        "GRANT SELECT ON seen TO eve",
+    ] {
+        owner(sql);
+    }
+    let store = folder.path().join(".dfml/tables/public/hidden_rows");
+    let file = std::fs::read_dir(&store).unwrap().next().unwrap().unwrap().path();
+    let (store, file) = (store.display(), file.display());
+    assert!(owner(&format!("DESCRIBE '{file}'")).contains("hidden_column"));
+    for sql in [
+        format!("DESCRIBE '{file}'"),
+        format!("DESCRIBE '{store}/'"),
+        "DESCRIBE '.dfml/tables/public/hidden_rows/'".to_owned(),
+        format!("SELECT * FROM '{file}'"),
+        format!("SELECT count(*) FROM '{store}/'"),
+        format!("EXPLAIN SELECT * FROM '{file}'"),
+        format!("CREATE VIEW v AS SELECT * FROM '{file}' WITH NO SCHEMA BINDING; DESCRIBE v"),
+        "SELECT * FROM v".to_owned(),
+        "SELECT * FROM information_schema.columns WHERE table_name = 'v' AND column_name = 'hidden_column'".to_owned(),
+        format!("CREATE TABLE t AS SELECT * FROM '{file}'"),
+        format!("SELECT * FROM parquet_metadata('{file}')"),
+        "SELECT * FROM seen; SELECT * FROM statistics_cache()".to_owned(),
+        "SELECT * FROM seen; SELECT * FROM list_files_cache()".to_owned(),
+        "SELECT * FROM seen; SELECT * FROM metadata_cache()".to_owned(),
+    ] {
+        let (succeeded, text) = dfml(&["--user", "eve", "-c", &sql]);
+        let is_listed = text.contains("hidden_column") && !text.contains("Error");
+        assert!(!succeeded || sql.contains("information_schema"), "{sql}: {text}");
+        assert!(!is_listed, "{sql}: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

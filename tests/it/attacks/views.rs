@@ -50,6 +50,16 @@ async fn what_a_view_reads_is_not_shown() {
             assert!(try_answer(&maker, &sql).await.unwrap().contains("SELECT variance"));
         }
     }
+    run(&maker, "CREATE VIEW seen_wide AS SELECT variance, class FROM hidden_rows WHERE skewness > 3.25").await;
+    run(&maker, "GRANT SELECT ON seen_wide TO eve").await;
+    let explain =
+        HIDDEN.replace("CREATE", "EXPLAIN CREATE").replace("hidden_rows", "seen_wide").replace("hidden", "my");
+    let refused = refusal(&eve, &explain).await;
+    assert!(refused.starts_with("permission denied to EXPLAIN view public.seen_wide"), "{refused}");
+    run(&maker, &explain).await;
+    run(&eve, "CREATE VIEW hers AS SELECT variance FROM seen").await;
+    let refused = refusal(&eve, "EXPLAIN SELECT * FROM hers").await;
+    assert!(refused.starts_with("permission denied to EXPLAIN view public.seen"), "{refused}");
     // Who may read what the view reads may see it.
     run(&vault.owner, "GRANT SELECT ON hidden_rows TO eve").await;
     run(&eve, "EXPLAIN ANALYZE SELECT * FROM seen_again").await;

@@ -10,16 +10,22 @@ use datafusion::error::Result;
 use datafusion::execution::context::{QueryPlanner, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::DataFrame;
 
 use super::{Guard, denied};
 
 /// In the configuration of a session whose plans have been looked at.
 struct LookedAt;
 
-/// The state in which a plan may be explained that [`Guard::authorize`] has let pass.
-pub(crate) fn explaining(mut state: SessionState) -> SessionState {
-    state.config_mut().set_extension(Arc::new(LookedAt));
-    state
+impl Guard {
+    /// Explains in that state what a plan of EXPLAIN explains. Fails if the principal may not see it.
+    pub(crate) fn explain(&self, mut state: SessionState, plan: LogicalPlan) -> Result<DataFrame> {
+        if !self.is_idle() {
+            self.authorize(plan.clone())?;
+        }
+        state.config_mut().set_extension(Arc::new(LookedAt));
+        Ok(DataFrame::new(state, plan))
+    }
 }
 
 /// Plans what `inner` does, but for what is to be explained and has not been looked at.

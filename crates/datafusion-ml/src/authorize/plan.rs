@@ -19,7 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 
 use super::nodes::{Mark, Marked};
 use super::{Guard, Rights, denied};
-use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry, RelationKind};
+use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry, RelationKind, RelationName};
 use crate::explain::explained_models;
 use crate::predict::entry_of;
 use crate::relations::StoredTable;
@@ -120,8 +120,8 @@ impl Guard {
         let checked = plan.transform_down_with_subqueries(|node| {
             if let Some(Marked { mark, input }) = Marked::at(&node) {
                 let inner = match mark {
-                    Mark::View(name) => {
-                        let Some(relation) = state.relation(name) else { return no_table(name) };
+                    Mark::View(name, id) => {
+                        let Some(relation) = current(state, name, *id) else { return no_table(name) };
                         check_relation(state, rights, Privilege::Select, relation)?;
                         let owner = self.rights_of_owner(state, &relation.owner);
                         self.check(state, &owner, input.clone())?
@@ -147,10 +147,10 @@ impl Guard {
     /// Fails if the plan reads a view of what the principal may not use: to show the plan would tell what that is.
     fn check_shown(&self, state: &CatalogState, rights: &Rights, plan: &LogicalPlan) -> Result<()> {
         let walked = plan.apply_with_subqueries(|node| {
-            let Some(Marked { mark: Mark::View(name), input }) = Marked::at(node) else {
+            let Some(Marked { mark: Mark::View(name, id), input }) = Marked::at(node) else {
                 return Ok(TreeNodeRecursion::Continue);
             };
-            if let Some(relation) = state.relation(name)
+            if let Some(relation) = current(state, name, *id)
                 && matches!(relation.kind, RelationKind::View(_))
                 && !rights.owns(&relation.owner)
             {
@@ -161,8 +161,9 @@ impl Guard {
                         relation.name, relation.owner
                     ))
                 })?;
-                self.check_shown(state, rights, input)?;
             }
+            // One's own view may read another's.
+            self.check_shown(state, rights, input)?;
             Ok(TreeNodeRecursion::Jump)
         });
         walked.map(drop)
@@ -189,9 +190,8 @@ fn check_node(guard: &Guard, state: &CatalogState, rights: &Rights, node: &Logic
                     WriteOp::Insert(_) => &[Privilege::Insert, Privilege::Delete],
                     _ => &[Privilege::Insert, Privilege::Update, Privilege::Delete],
                 };
-                for privilege in privileges {
-                    check_relation(state, rights, *privilege, table.entry())?;
-                }
+                let entry = current_entry(state, table)?;
+                privileges.iter().try_for_each(|privilege| check_relation(state, rights, *privilege, entry))?;
             }
         }
         _ => {}
@@ -207,7 +207,7 @@ fn check_node(guard: &Guard, state: &CatalogState, rights: &Rights, node: &Logic
 
 fn check_table(guard: &Guard, state: &CatalogState, rights: &Rights, table: &dyn TableProvider) -> Result<()> {
     if let Some(table) = table.downcast_ref::<StoredTable>() {
-        return check_relation(state, rights, Privilege::Select, table.entry());
+        return check_relation(state, rights, Privilege::Select, current_entry(state, table)?);
     }
     if let Some(files) = table.downcast_ref::<ListingTable>() {
         return files.table_paths().iter().try_for_each(|path| guard.check_place(path.get_url()));
@@ -219,6 +219,17 @@ fn check_table(guard: &Guard, state: &CatalogState, rights: &Rights, table: &dyn
         }
         _ => Ok(()),
     }
+}
+
+/// The relation of that number as it is now, by whatever name: a plan may be older than another owner.
+fn current<'a>(state: &'a CatalogState, name: &RelationName, id: u64) -> Option<&'a RelationEntry> {
+    let named = state.relation(name).filter(|relation| relation.id == id);
+    named.or_else(|| state.relations().find(|relation| relation.id == id)).map(AsRef::as_ref)
+}
+
+fn current_entry<'a>(state: &'a CatalogState, table: &StoredTable) -> Result<&'a RelationEntry> {
+    let RelationEntry { name, id, .. } = table.entry().as_ref();
+    current(state, name, *id).map_or_else(|| no_table(name), Ok)
 }
 
 fn check_expression(state: &CatalogState, rights: &Rights, expr: &Expr) -> Result<()> {

@@ -22,7 +22,7 @@ use super::entry::{draft, entry, ready, training};
 use super::role::{places, state_with_role};
 use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
-use crate::authorize::{denied, explaining};
+use crate::authorize::denied;
 use crate::background::{is_wanted, see_through};
 use crate::catalog::{
     Action, ArtifactLocation, CatalogState, FUNCTION_SUFFIXES, FunctionName, ModelEntry, ModelName, SourceText,
@@ -141,7 +141,7 @@ pub(super) async fn explain(session: &MlSession, statement: ExplainCreateModel) 
     }
     let prepared = prepare(session, &statement.statement).await?;
     let plan = LogicalPlanBuilder::from(prepared.plan).explain(statement.options.verbose, false)?.build()?;
-    Ok(DataFrame::new(explaining(training_state(session)), plan))
+    session.shared.guard.explain(training_state(session), plan)
 }
 
 /// A statement that has passed every check that needs no data.

@@ -122,7 +122,7 @@ impl StoredRelations {
                 // DataFusion's own table says nothing of our name; a view of it does.
                 if matches!(entry.kind, RelationKind::External(_)) && !self.rights(&state)?.is_superuser() {
                     let scan = LogicalPlanBuilder::scan(entry.name.name.as_str(), provider_as_source(provider), None)?;
-                    let plan = Marked::view(entry.name.clone(), scan.build()?);
+                    let plan = Marked::view(entry, scan.build()?);
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
                 }
                 Ok(Some(provider))

@@ -59,7 +59,7 @@ pub(super) async fn provider(
             LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?
         }
     };
-    let plan = if session.shared.guard.is_idle() { plan } else { Marked::view(name.clone(), plan) };
+    let plan = if session.shared.guard.is_idle() { plan } else { Marked::view(entry, plan) };
     let definition = rights.owns(&entry.owner).then(|| view.query.clone());
     Ok(Arc::new(ViewTable::new(plan, definition)))
 }
