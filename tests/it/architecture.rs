@@ -36,7 +36,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn core_knows_neither_engine_nor_store_nor_runtime() {
-    let allowed = ["arrow", "serde", "serde_json"];
+    let allowed = ["arrow", "arrow-ipc", "serde", "serde_json"];
     assert!(dependencies("datafusion-ml-core").iter().all(|name| allowed.contains(&name.as_str())));
 }
 
