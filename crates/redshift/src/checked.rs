@@ -19,11 +19,23 @@ use datafusion::scalar::ScalarValue;
 /// The operation in its checked form; `None` if there is nothing to check.
 pub(crate) fn checked(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
     let BinaryExpr { left, op, right } = binary;
-    let types = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    let types = (type_of(left, schema)?, type_of(right, schema)?);
     match op {
         Operator::Plus | Operator::Minus | Operator::Multiply if types.0.is_integer() && types.1.is_integer() => {
-            let operation = ScalarUDF::from(Checked { operator: *op, signature: signature() });
-            Some(operation.call(vec![left.as_ref().clone(), right.as_ref().clone()]))
+            let returns = BinaryTypeCoercer::new(&types.0, op, &types.1).get_result_type().ok()?;
+            // Of an integer without a sign and one with it a decimal is made.
+            if !returns.is_integer() {
+                return None;
+            }
+            let (mut operators, mut operands) = match chain(left) {
+                // One call of many operands: DataFusion asks for the type and the name of a call at every step, and of all
+                // calls in it.
+                Some((before, operands)) if before.returns == types.1 => (before.operators.clone(), operands.to_vec()),
+                _ => (vec![], vec![left.as_ref().clone()]),
+            };
+            operators.push(*op);
+            operands.push(right.as_ref().clone());
+            Some(ScalarUDF::from(Checked { operators, returns, signature: signature() }).call(operands))
         }
         Operator::Divide | Operator::Modulo
             if (types.0.is_floating() || types.1.is_floating()) && types.1.is_numeric() && !is_constant(right) =>
@@ -32,6 +44,23 @@ pub(crate) fn checked(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
             Some(Expr::BinaryExpr(BinaryExpr::new(left.clone(), *op, Box::new(divisor))))
         }
         _ => None,
+    }
+}
+
+/// Whether the expression is arithmetic that has been checked.
+pub(crate) fn is_checked(expr: &Expr) -> bool {
+    chain(expr).is_some()
+}
+
+fn chain(expr: &Expr) -> Option<(&Checked, &[Expr])> {
+    let Expr::ScalarFunction(call) = expr else { return None };
+    call.func.inner().downcast_ref::<Checked>().map(|checked| (checked, call.args.as_slice()))
+}
+
+fn type_of(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    match chain(expr) {
+        Some((checked, _)) => Some(checked.returns.clone()),
+        None => expr.get_type(schema).ok(),
     }
 }
 
@@ -44,29 +73,31 @@ fn is_constant(divisor: &Expr) -> bool {
     matches!(divisor, Expr::Literal(value, _) if ScalarValue::new_zero(&value.data_type()).is_ok_and(|zero| zero != *value))
 }
 
-/// `+`, `-` or `*` of integers. NULL of NULL; fails of what is out of range.
+/// `a + b - c * d` of integers, each operator of what is before it and the next operand. NULL of NULL; fails of what is out of
+/// range.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
-    operator: Operator,
+    /// Each is `+`, `-` or `*`.
+    operators: Vec<Operator>,
+    returns: DataType,
     signature: Signature,
 }
 
-impl Checked {
-    fn compute(&self, left: &dyn Datum, right: &dyn Datum) -> std::result::Result<ArrayRef, ArrowError> {
-        match self.operator {
-            Operator::Plus => add(left, right),
-            Operator::Minus => sub(left, right),
-            _ => mul(left, right),
-        }
+fn compute(left: &dyn Datum, operator: Operator, right: &dyn Datum) -> std::result::Result<ArrayRef, ArrowError> {
+    match operator {
+        Operator::Plus => add(left, right),
+        Operator::Minus => sub(left, right),
+        _ => mul(left, right),
     }
 }
 
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &str {
-        match self.operator {
-            Operator::Plus => "checked_plus",
-            Operator::Minus => "checked_minus",
-            _ => "checked_times",
+        match self.operators.as_slice() {
+            [Operator::Plus, rest @ ..] if rest.iter().all(|other| *other == Operator::Plus) => "checked_plus",
+            [Operator::Minus] => "checked_minus",
+            [Operator::Multiply, rest @ ..] if rest.iter().all(|other| *other == Operator::Multiply) => "checked_times",
+            _ => "checked",
         }
     }
 
@@ -75,32 +106,38 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [left, right] = types else { return internal_err!("{} has two operands", self.operator) };
-        let (left, right) = BinaryTypeCoercer::new(left, &self.operator, right).get_input_types()?;
-        Ok(vec![left, right])
+        let ([left, right, others @ ..], Some(operator)) = (types, self.operators.first()) else {
+            return internal_err!("arithmetic has two operands");
+        };
+        let (left, right) = BinaryTypeCoercer::new(left, operator, right).get_input_types()?;
+        Ok([left, right].into_iter().chain(others.iter().cloned()).collect())
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let [left, right] = types else { return internal_err!("{} has two operands", self.operator) };
-        BinaryTypeCoercer::new(left, &self.operator, right).get_result_type()
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.returns.clone())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        Ok(Field::new(self.name(), self.return_type(&types)?, nullable).into())
+        Ok(Field::new(self.name(), self.returns.clone(), nullable).into())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = args.args.as_slice() else { return internal_err!("{} has two operands", self.operator) };
-        apply(left, right, |left, right| self.compute(left, right)).map_err(|error| match &error {
-            DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
-                ArrowError::ArithmeticOverflow(fact) => exec_datafusion_err!(
-                    "an integer is out of range ({fact}); cast an operand to BIGINT, or to DECIMAL(38, 0)"
-                ),
+        let mut operands = args.args.into_iter();
+        let Some(first) = operands.next() else { return internal_err!("arithmetic has two operands") };
+        operands.zip(&self.operators).try_fold(first, |left, (right, operator)| {
+            apply(&left, &right, |left, right| compute(left, *operator, right)).map_err(|error| match &error {
+                DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+                    ArrowError::ArithmeticOverflow(fact) => {
+                        let wider = if self.returns == DataType::Int64 { "" } else { "BIGINT, or to " };
+                        exec_datafusion_err!(
+                            "an integer is out of range ({fact}); cast an operand to {wider}DECIMAL(38, 0)"
+                        )
+                    }
+                    _ => error,
+                },
                 _ => error,
-            },
-            _ => error,
+            })
         })
     }
 }

@@ -9,7 +9,9 @@ mod assign;
 mod checked;
 mod dialect;
 mod functions;
+pub mod json;
 mod literals;
+mod operators;
 mod pivot;
 mod rewrite;
 mod semistructured;
@@ -18,7 +20,7 @@ mod times;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, SchemaError};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SessionState;
@@ -30,7 +32,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 pub use approximate::drop_approximate;
 pub use dialect::RedshiftDialect;
 pub use literals::type_name;
-pub use rewrite::rewrite;
+pub use rewrite::{keep_digits, rewrite};
 use semistructured::finish;
 pub use semistructured::{copy_nested_as_json, keep_null_markers, nested_as_json, parenthesize_unpivot};
 
@@ -39,10 +41,25 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
     rewrite(state, &mut statement).await?;
     let quoted_names = rewrite::quoted_names(&statement);
     // Boxed: planning a statement is a large future.
-    let planned = Box::pin(state.statement_to_plan(statement)).await;
+    let mut planned = Box::pin(state.statement_to_plan(statement.clone())).await;
+    if planned.as_ref().is_err_and(is_of_equal_names)
+        && let Some(statement) = rewrite::with_named_casts(&statement)
+        && let Ok(plan) = Box::pin(state.statement_to_plan(statement)).await
+    {
+        planned = Ok(plan);
+    }
     let plan = planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?;
     literals::check(&plan)?;
     finish(assign::round_assignments(plan, state)?)
+}
+
+/// Whether two expressions have the same name.
+fn is_of_equal_names(error: &DataFusionError) -> bool {
+    matches!(
+        error.find_root(),
+        DataFusionError::SchemaError(error, _)
+            if matches!(error.as_ref(), SchemaError::DuplicateUnqualifiedField { .. } | SchemaError::DuplicateQualifiedField { .. })
+    )
 }
 
 /// Plans an expression of Redshift's that refers to no columns. `state` is as [`planning_state`] made it.

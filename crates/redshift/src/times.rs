@@ -10,6 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Scalar
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::functions::ScaleInterval;
+use crate::operators::{compares, operator};
 
 /// Multiplies and divides intervals by numbers, and compares dates with timestamps in the timestamps' unit, where DataFusion
 /// would make both nanoseconds, which end in 2262.
@@ -30,7 +31,8 @@ impl ExprPlanner for TimePlanner {
             return Ok(PlannerResult::Original(binary));
         };
         let RawBinaryExpr { op, left: left_expr, right: right_expr } = binary;
-        let planned = match (&op, &left, &right, comparison(&op)) {
+        let comparison = operator(&op).filter(|operator| compares(*operator));
+        let planned = match (&op, &left, &right, comparison) {
             (BinaryOperator::Multiply, DataType::Interval(_), number, _) if number.is_numeric() => {
                 self.scale.call(vec![left_expr, right_expr])
             }
@@ -54,16 +56,4 @@ impl ExprPlanner for TimePlanner {
 
 fn operation(left: Expr, operator: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
-}
-
-fn comparison(operator: &BinaryOperator) -> Option<Operator> {
-    Some(match operator {
-        BinaryOperator::Eq => Operator::Eq,
-        BinaryOperator::NotEq => Operator::NotEq,
-        BinaryOperator::Lt => Operator::Lt,
-        BinaryOperator::LtEq => Operator::LtEq,
-        BinaryOperator::Gt => Operator::Gt,
-        BinaryOperator::GtEq => Operator::GtEq,
-        _ => return None,
-    })
 }

@@ -6,6 +6,7 @@
 mod add_months;
 mod arguments;
 mod avg;
+mod cast_name;
 mod convert_timezone;
 mod date_part;
 mod date_trunc;
@@ -26,6 +27,7 @@ mod second;
 mod sha1;
 mod simple;
 mod strtol;
+mod sum;
 mod text;
 mod to_char;
 mod to_number;
@@ -39,6 +41,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
+pub(crate) use cast_name::CAST_NAME;
 pub(crate) use date_part::DatePart;
 pub(crate) use iso_datetime::{ISO_DATETIME, iso_text};
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
@@ -60,9 +63,13 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     if let Some(numeric) = state.aggregate_functions().get("avg").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(avg::Avg::new(numeric))))?;
     }
+    if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(sum::Sum::new(inner))))?;
+    }
     if let Some(inner) = state.scalar_functions().get("date_trunc").cloned() {
         add(state, date_trunc::DateTrunc::new(inner))?;
     }
+    add(state, cast_name::CastName::default())?;
     add(state, convert_timezone::ConvertTimezone::default())?;
     add(state, dateadd::DateAdd::default())?;
     add(state, datediff::DateDiff::default())?;

@@ -42,6 +42,9 @@ impl AggregateUDFImpl for PercentileDisc {
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         match arguments {
             [value, share] if share.is_numeric() => Ok(vec![value.clone(), DataType::Float64]),
+            [value, share, DataType::Boolean] if share.is_numeric() => {
+                Ok(vec![value.clone(), DataType::Float64, DataType::Boolean])
+            }
             _ => plan_err!(
                 "PERCENTILE_DISC needs a number from 0 to 1 and an order: PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY x)"
             ),
@@ -66,7 +69,8 @@ impl AggregateUDFImpl for PercentileDisc {
             Some(ColumnarValue::Scalar(ScalarValue::Float64(Some(share)))) if (0.0..=1.0).contains(&share) => share,
             _ => return plan_err!("PERCENTILE_DISC needs a constant number from 0 to 1"),
         };
-        let descending = args.order_bys.first().is_some_and(|order| order.options.descending);
+        // OVER has no order of the values; there a third argument is for DESC.
+        let descending = args.exprs.len() > 2 || args.order_bys.first().is_some_and(|order| order.options.descending);
         let data_type = args.expr_fields[0].data_type().clone();
         Ok(Box::new(Values { data_type, share, descending, arrays: vec![] }))
     }

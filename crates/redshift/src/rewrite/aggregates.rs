@@ -23,25 +23,25 @@ pub(super) fn respell(name: &str, function: &mut Function) -> Result<Option<Expr
     Ok(None)
 }
 
-/// `PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x) OVER (..)` is `PERCENTILE_CONT(x, p) OVER (..)`.
+/// `PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x) OVER (..)` is `PERCENTILE_CONT(x, p) OVER (..)`. From the other end it is of 1 - p;
+/// PERCENTILE_DISC, which is not symmetrical, has a third argument for that.
 fn percentile_over(name: &str, function: &mut Function) -> Result<()> {
     let [order] = function.within_group.as_slice() else { return Ok(()) };
     let (value, descends) = (order.expr.clone(), order.options.asc == Some(false));
     let Some(mut args) = expressions(function) else { return Ok(()) };
     let [share] = args.as_mut_slice() else { return Ok(()) };
-    if descends && name == "percentile_disc" {
-        return not_impl_err!(
-            "PERCENTILE_DISC with ORDER BY .. DESC and OVER; order by the negative of the number instead"
-        );
-    }
-    if descends {
-        // From the other end.
+    let is_continuous = name == "percentile_cont";
+    if descends && is_continuous {
         let (left, right) = (Box::new(Expr::value(Value::Number("1".to_owned(), false))), Box::new(take(share)));
         **share = Expr::BinaryOp { left, op: BinaryOperator::Minus, right };
     }
     function.within_group.clear();
     if let FunctionArguments::List(list) = &mut function.args {
         list.args.insert(0, FunctionArg::Unnamed(FunctionArgExpr::Expr(value)));
+        if descends && !is_continuous {
+            let descends = Expr::value(Value::Boolean(true));
+            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(descends)));
+        }
     }
     Ok(())
 }

@@ -1,13 +1,17 @@
 //! Casts: to integers they round, to decimals they read literals digit by digit, to dates they read more than ISO 8601, to
 //! text they write dates as Redshift does, and to `VARCHAR(n)` and `CHAR(n)` they cut.
 
+use std::ops::ControlFlow;
+
 use datafusion::common::{not_impl_err, plan_err};
 use datafusion::error::Result;
-use datafusion::sql::sqlparser::ast::{CastKind, CharacterLength, DataType, Expr, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{
+    CastKind, CharacterLength, DataType, Expr, UnaryOperator, Value, VisitMut, VisitorMut,
+};
 
 use super::calls::{call, is_call_of};
 use super::text::make_text;
-use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
+use crate::functions::{CAST_NAME, ISO_DATETIME, ROUND_TO_INTEGER};
 
 pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
     respell_convert(expr)?;
@@ -38,6 +42,28 @@ pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets all casts of a statement say their types in the names that DataFusion makes of expressions, which say nothing of
+/// casts: two aggregates that differ in them only would have one name.
+pub(crate) fn tell_apart(statement: &mut impl VisitMut) {
+    struct Casts;
+
+    impl VisitorMut for Casts {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Cast { expr: value, data_type, .. } = expr
+                && !matches!(value.as_ref(), Expr::Value(_))
+            {
+                let name = Expr::value(Value::SingleQuotedString(data_type.to_string()));
+                *expr = call(CAST_NAME, [std::mem::replace(expr, Expr::value(Value::Null)), name]);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    let _ = statement.visit(&mut Casts);
 }
 
 fn wrap(value: &mut Expr, function: &str) {
@@ -97,9 +123,9 @@ fn is_whole(expr: &Expr) -> bool {
     }
 }
 
-/// Lets a literal with decimals be read as a text, digit by digit: as a number it would be one of double precision, and 1.005
-/// is less than it says.
-fn keep_digits(expr: &mut Expr) {
+/// Lets a literal with decimals be read as a text, digit by digit, where a decimal is wanted: as a number it would be one of double
+/// precision, and 1.005 is less than it says.
+pub fn keep_digits(expr: &mut Expr) {
     match expr {
         Expr::Nested(inner) => keep_digits(inner),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {

@@ -7,6 +7,7 @@ mod aggregates;
 mod aliases;
 mod calls;
 mod casts;
+mod common_tables;
 mod dates;
 mod names;
 mod patterns;
@@ -28,6 +29,7 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, Value
 
 pub(crate) use aliases::computed_columns;
 pub(crate) use calls::call;
+pub use casts::keep_digits;
 pub(crate) use quotes::{hint_at_quotes, quoted_names};
 pub(crate) use types::TypeNames;
 
@@ -41,6 +43,21 @@ pub async fn rewrite(state: &SessionState, statement: &mut Statement) -> Result<
     convert_inserted(state, statement).await?;
     rewrite_statement(statement);
     Ok(())
+}
+
+/// The statement with casts that say their types in the names of expressions; `None` if it has no expressions.
+pub(crate) fn with_named_casts(statement: &Statement) -> Option<Statement> {
+    let mut statement = statement.clone();
+    match &mut statement {
+        Statement::Statement(inner) => casts::tell_apart(inner.as_mut()),
+        Statement::Explain(explain) => *explain.statement = with_named_casts(&explain.statement)?,
+        Statement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => casts::tell_apart(query.as_mut()),
+            CopyToSource::Relation(_) => return None,
+        },
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => return None,
+    }
+    Some(statement)
 }
 
 /// Turns what DataFusion does not know into what it knows, in an expression that stands alone.
@@ -91,7 +108,7 @@ impl VisitorMut for Spellings {
     type Break = datafusion::error::DataFusionError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
-        match sets::respell(query) {
+        match common_tables::check(query).and_then(|()| sets::respell(query)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
@@ -165,7 +182,7 @@ mod tests {
     #[test]
     fn what_datafusion_knows_stays_as_it_is() {
         for sql in
-            ["SELECT a, b + 1 AS c, COUNT(*) FROM t WHERE a > 'x' GROUP BY a, b LIMIT 3", "SELECT 1::BIGINT FROM t"]
+            ["SELECT a, b + 1 AS c, t.d FROM t WHERE a > 'x' GROUP BY a, b LIMIT 3", "SELECT 1::BIGINT AS a FROM t"]
         {
             check(sql, sql);
         }
@@ -188,7 +205,7 @@ mod tests {
         );
         check(
             "SELECT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AS x FROM t",
-            "SELECT (SELECT COUNT(*) > 0 FROM u WHERE u.a = t.a) AS x FROM t",
+            "SELECT (SELECT COUNT(*) > 0 AS \"is\" FROM u WHERE u.a = t.a) AS x FROM t",
         );
         check("SELECT a::INT AS x", "SELECT redshift_round_to_integer(a)::INT AS x");
         check("SELECT a::VARCHAR(3) AS x", "SELECT left(redshift_text(a)::VARCHAR, 3) AS x");
@@ -206,9 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn columns_keep_their_names() {
+    fn columns_are_called_as_redshift_calls_them() {
         check("SELECT t.a::INT FROM t", "SELECT redshift_round_to_integer(t.a)::INT AS \"a\" FROM t");
-        check("SELECT a, a::INT FROM t", "SELECT a, redshift_round_to_integer(a)::INT AS \"a::INT\" FROM t");
-        check("SELECT NVL(a, 1) FROM t", "SELECT coalesce(a, 1) AS \"NVL(a, 1)\" FROM t");
+        check("SELECT a, a::INT FROM t", "SELECT a, redshift_round_to_integer(a)::INT AS \"a_1\" FROM t");
+        check(
+            "SELECT t.a, u.a, t.a, a::TEXT FROM t, u",
+            "SELECT t.a, u.a, t.a AS \"a_1\", redshift_text(a)::TEXT AS \"a_2\" FROM t, u",
+        );
+        check(
+            "SELECT NVL(a, 1), NVL(b, 1) FROM t",
+            "SELECT coalesce(a, 1) AS \"nvl\", coalesce(b, 1) AS \"nvl_1\" FROM t",
+        );
+        check(
+            "SELECT 1, 'a'::DATE, -1, true",
+            "SELECT 1 AS \"?column?\", redshift_iso_datetime('a')::DATE AS \"date\", -1 AS \"?column?_1\", true AS \"bool\"",
+        );
     }
 }

@@ -1,114 +1,204 @@
-//! The names of the columns of a SELECT, kept while their expressions are rewritten.
+//! The names of the columns of a SELECT: those that Redshift gives to expressions without an alias.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TypedString, Value, VisitMut, VisitorMut,
+    AccessExpr, DataType, Distinct, ExactNumberInfo, Expr, Ident, JsonPathElem, OrderByKind, Query, Select, SelectItem,
+    SetExpr, TimezoneInfo, TrimWhereField, TypedString, Value,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-/// What the items without an alias of a SELECT list said before they were rewritten; `None` for other items.
-pub(crate) struct Names(Vec<Option<Said>>);
-
-struct Said {
-    /// The text of the expression.
-    text: String,
-    /// The column, or the attribute of a nested value, of which the expression is a cast.
-    column: Option<String>,
-}
+/// The names of the items without an alias of a SELECT list, as they are before it is rewritten; `None` for other items.
+pub(crate) struct Names(Vec<Option<String>>);
 
 impl Names {
     pub(crate) fn of(select: &Select) -> Self {
-        let said = |item: &SelectItem| match item {
-            SelectItem::UnnamedExpr(expr) => Some(Said { text: expr.to_string(), column: cast_column(expr) }),
+        let name = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(expr) => Some(output_name(expr)),
             _ => None,
         };
-        Self(select.projection.iter().map(said).collect())
+        Self(select.projection.iter().map(name).collect())
     }
 
-    /// Gives the items that have changed the name of the column of which they are a cast, as Redshift does, unless
-    /// another item has that name, which DataFusion would not allow; or else their text.
+    /// Gives these names to the items, but for columns and paths, which have their names by themselves.
     pub(crate) fn keep(self, select: &mut Select) {
-        for (index, said) in self.0.into_iter().enumerate() {
-            let (Some(said), Some(SelectItem::UnnamedExpr(expr))) = (said, select.projection.get(index)) else {
-                continue;
-            };
-            if expr.to_string() == said.text {
-                continue;
+        for (item, name) in select.projection.iter_mut().zip(self.0) {
+            if let (SelectItem::UnnamedExpr(expr), Some(name)) = (&*item, name)
+                && !is_column_or_path(expr)
+            {
+                // Without a place in the text: see `is_given`.
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
             }
-            let others = || select.projection.iter().enumerate().filter(|&(other, _)| other != index);
-            let name = match said.column {
-                Some(column) if !others().any(|(_, item)| item_name(item).as_deref() == Some(&column)) => column,
-                _ => said.text,
-            };
-            // Without a place in the text: see `is_given`.
-            let alias = Ident::with_quote('"', name);
-            select.projection[index] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
-        number_equal_names(&mut select.projection, HashSet::new());
+        let taken = Taken::of_columns_of(select);
+        number_equal_names(&mut select.projection, taken);
     }
 }
 
-/// Redshift gives two columns one name, which DataFusion cannot: the second of a name gets a number, as `a_1`, and what
-/// DataFusion would give the same name gets its text. `taken` are names that other columns have.
-pub(crate) fn number_equal_names(projection: &mut [SelectItem], mut taken: HashSet<String>) {
+/// What Redshift calls the column of an expression without an alias: a column and an attribute as it is called, a function by
+/// its name, a cast as what is cast or else by the type, and CASE as its ELSE if that has a name.
+///
+/// As [PostgreSQL's FigureColname](https://github.com/postgres/postgres/blob/REL_16_STABLE/src/backend/parser/parse_target.c).
+fn output_name(expr: &Expr) -> String {
+    let known = |name: &str| Some(name.to_owned());
+    let name = match expr {
+        Expr::Identifier(ident) => Some(normalized(ident)),
+        Expr::CompoundIdentifier(idents) => idents.last().map(normalized),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let attribute = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(ident)) => Some(normalized(ident)),
+                _ => None,
+            });
+            Some(attribute.unwrap_or_else(|| output_name(root)))
+        }
+        Expr::JsonAccess { value, path } => {
+            let attribute = path.path.iter().rev().find_map(|step| match step {
+                JsonPathElem::Dot { key, quoted: true } => Some(key.clone()),
+                JsonPathElem::Dot { key, quoted: false } => Some(key.to_lowercase()),
+                _ => None,
+            });
+            Some(attribute.unwrap_or_else(|| output_name(value)))
+        }
+        Expr::Nested(expr) | Expr::Collate { expr, .. } => Some(output_name(expr)),
+        Expr::Cast { expr, data_type, .. } | Expr::Convert { expr, data_type: Some(data_type), .. } => {
+            let operand = Some(output_name(expr)).filter(|name| name != UNNAMED);
+            operand.or_else(|| Some(type_name(data_type)))
+        }
+        Expr::TypedString(TypedString { data_type, .. }) => Some(type_name(data_type)),
+        Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()).map(normalized),
+        Expr::Case { else_result, .. } => {
+            let other = else_result.as_ref().map(|other| output_name(other)).filter(|name| name != UNNAMED);
+            other.or_else(|| known("case"))
+        }
+        Expr::Extract { .. } => known("date_part"),
+        Expr::Position { .. } => known("position"),
+        Expr::Substring { .. } => known("substring"),
+        Expr::Overlay { .. } => known("overlay"),
+        Expr::Ceil { .. } => known("ceil"),
+        Expr::Floor { .. } => known("floor"),
+        Expr::Trim { trim_where, .. } => known(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            _ => "btrim",
+        }),
+        Expr::Exists { .. } => known("exists"),
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => match select.projection.as_slice() {
+                [SelectItem::UnnamedExpr(expr)] => Some(output_name(expr)),
+                [SelectItem::ExprWithAlias { alias, .. }] => Some(normalized(alias)),
+                _ => None,
+            },
+            _ => None,
+        },
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => known("bool"),
+        Expr::Interval(_) => known("interval"),
+        Expr::Array(_) => known("array"),
+        _ => None,
+    };
+    name.unwrap_or_else(|| UNNAMED.to_owned())
+}
+
+/// The name of a column that has none.
+const UNNAMED: &str = "?column?";
+
+/// What Redshift calls the type where it is the name of a column.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::SmallInt(_) | DataType::Int2(_) => "int2",
+        DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => "int4",
+        DataType::BigInt(_) | DataType::Int8(_) => "int8",
+        DataType::Real | DataType::Float4 | DataType::Float(ExactNumberInfo::Precision(1..=24)) => "float4",
+        DataType::Float(_) | DataType::Float8 | DataType::Double(_) | DataType::DoublePrecision => "float8",
+        DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => "numeric",
+        DataType::Boolean | DataType::Bool => "bool",
+        DataType::Char(_) | DataType::Character(_) => "bpchar",
+        DataType::Varchar(_) | DataType::CharVarying(_) | DataType::CharacterVarying(_) | DataType::Nvarchar(_) => {
+            "varchar"
+        }
+        DataType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => "timestamptz",
+        DataType::Timestamp(..) | DataType::Datetime(_) => "timestamp",
+        other => return other.to_string().to_lowercase(),
+    }
+    .to_owned()
+}
+
+/// The names that columns have already.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// The tables of columns, as far as they are said, with the names of the columns.
+    columns: HashSet<(Option<String>, String)>,
+    /// The names of columns, without their tables.
+    names: HashSet<String>,
+    aliases: HashSet<String>,
+    /// The last numbers that names have been given.
+    numbers: HashMap<String, u64>,
+    /// Whether FROM is one table, to which all columns belong whether they say so or not.
+    one_table: bool,
+}
+
+impl Taken {
+    /// No names yet, of the columns of what this selects from.
+    pub(crate) fn of_columns_of(select: &Select) -> Self {
+        let one_table = matches!(select.from.as_slice(), [from] if from.joins.is_empty());
+        Self { one_table, ..Self::default() }
+    }
+
+    /// The name of a column of the table; whether it was free. DataFusion allows one name of columns of two tables.
+    pub(crate) fn take_column(&mut self, table: Option<String>, name: String) -> bool {
+        let (table, is_free) = (table.filter(|_| !self.one_table), !self.aliases.contains(&name));
+        self.names.insert(name.clone());
+        self.columns.insert((table, name)) && is_free
+    }
+
+    fn take_alias(&mut self, name: String) -> bool {
+        !self.names.contains(&name) && self.aliases.insert(name)
+    }
+
+    /// The name with the next number with which it is free.
+    fn take_numbered(&mut self, name: &str) -> String {
+        let last = self.numbers.get(name).copied().unwrap_or_default();
+        let mut number = last + 1;
+        while !self.take_alias(format!("{name}_{number}")) {
+            number += 1;
+        }
+        self.numbers.insert(name.to_owned(), number);
+        format!("{name}_{number}")
+    }
+}
+
+/// Redshift gives two columns one name, which DataFusion cannot: the second of a name gets a number, as `a_1`.
+pub(crate) fn number_equal_names(projection: &mut [SelectItem], mut taken: Taken) {
     for item in projection {
-        let (expr, key, name) = match item {
-            SelectItem::UnnamedExpr(expr) => {
-                let key = datafusion_name(expr);
-                let column = cast_column(expr).filter(|_| is_column(expr));
-                let name = column.unwrap_or_else(|| expr.to_string());
-                (expr, key, name)
+        let (expr, name, is_free) = match &*item {
+            SelectItem::UnnamedExpr(expr @ Expr::Identifier(ident)) => {
+                let name = normalized(ident);
+                (expr, name.clone(), taken.take_column(None, name))
             }
-            SelectItem::ExprWithAlias { expr, alias } => (expr, normalized(alias), normalized(alias)),
+            SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(idents)) => {
+                let [tables @ .., name] = idents.as_slice() else { continue };
+                let table = tables.iter().map(normalized).collect::<Vec<_>>().join(".");
+                let name = normalized(name);
+                (expr, name.clone(), taken.take_column(Some(table), name))
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let name = normalized(alias);
+                (expr, name.clone(), taken.take_alias(name))
+            }
             _ => continue,
         };
-        if taken.insert(key) {
+        if is_free {
             continue;
         }
-        let numbered = (1..).map(|number| format!("{name}_{number}"));
-        // What only looks like another to DataFusion needs no number.
-        let names = std::iter::once(name.clone()).filter(|_| !is_column(expr)).chain(numbered);
-        let alias = names.into_iter().find(|name| taken.insert(name.clone())).unwrap_or(name);
+        let alias = taken.take_numbered(&name);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) };
     }
 }
 
-fn is_column(expr: &Expr) -> bool {
-    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-}
-
-/// What two expressions have in common that DataFusion gives the same name: it says nothing of casts and parentheses, and writes
-/// functions in lower case.
-fn datafusion_name(expr: &Expr) -> String {
-    struct Plain;
-
-    impl VisitorMut for Plain {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            let plain = match expr {
-                Expr::Cast { expr: inner, .. } | Expr::Nested(inner) => {
-                    std::mem::replace(inner.as_mut(), Expr::value(Value::Null))
-                }
-                Expr::TypedString(TypedString { value, .. }) => Expr::Value(value.clone()),
-                _ => return ControlFlow::Continue(()),
-            };
-            *expr = plain;
-            ControlFlow::Continue(())
-        }
-    }
-
-    match expr {
-        Expr::Identifier(ident) => normalized(ident),
-        Expr::CompoundIdentifier(_) => expr.to_string(),
-        _ => {
-            let mut plain = expr.clone();
-            let _ = plain.visit(&mut Plain);
-            plain.to_string().to_lowercase()
-        }
-    }
+fn is_column_or_path(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. }
+    )
 }
 
 /// Whether an alias has been written by someone, and not by [`Names::keep`]. Only those can be referred to.
@@ -121,47 +211,17 @@ pub(crate) fn is_given(alias: &Ident) -> bool {
 pub(crate) fn order_by_name(query: &mut Query) {
     let (SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), &mut query.order_by) else { return };
     let OrderByKind::Expressions(keys) = &mut order_by.kind else { return };
-    if select.distinct.is_none() {
+    if !matches!(select.distinct, Some(Distinct::Distinct)) {
         return;
     }
     for key in keys {
         let named = select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias } if *expr == key.expr => Some(alias),
-            // An item with an alias inlined, which keeps its text as its name.
-            SelectItem::ExprWithAlias { alias, .. } if !is_given(alias) && alias.value == key.expr.to_string() => {
-                Some(alias)
-            }
             _ => None,
         });
         if let Some(name) = named {
             key.expr = Expr::Identifier(name.clone());
         }
-    }
-}
-
-/// The name of an item, as far as it is a plain one.
-fn item_name(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::UnnamedExpr(expr) => cast_column(expr),
-        SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
-        _ => None,
-    }
-}
-
-/// The name of an item that is a column, or a cast of one.
-fn cast_column(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Cast { expr, .. } | Expr::Convert { expr, .. } | Expr::Nested(expr) => cast_column(expr),
-        Expr::Identifier(ident) => Some(normalized(ident)),
-        Expr::CompoundIdentifier(idents) => idents.last().map(normalized),
-        Expr::CompoundFieldAccess { root, access_chain } => {
-            let attribute = access_chain.iter().rev().find_map(|access| match access {
-                AccessExpr::Dot(Expr::Identifier(ident)) => Some(normalized(ident)),
-                _ => None,
-            });
-            attribute.or_else(|| cast_column(root))
-        }
-        _ => None,
     }
 }
 

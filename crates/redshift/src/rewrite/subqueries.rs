@@ -63,7 +63,7 @@ impl VisitorMut for Tests {
 
 /// Whether a query returns rows.
 fn exists(query: &Query) -> Result<Expr> {
-    let mut count = template("SELECT COUNT(*) > 0 FROM (SELECT 0) AS \"exists\"")?;
+    let mut count = template("SELECT COUNT(*) > 0 AS \"is\" FROM (SELECT 0) AS \"exists\"")?;
     match query.body.as_ref() {
         // The rows themselves are counted, so that a condition may refer to the query around.
         SetExpr::Select(select) if query.limit_clause.is_none() && query.fetch.is_none() && is_of_rows(select) => {
@@ -99,14 +99,16 @@ fn is_of_rows(select: &Select) -> bool {
 /// Whether a value is among those of a query: NULL where that is not known because of a NULL.
 fn is_in(value: &Expr, query: &Query) -> Result<Expr> {
     let value = Expr::Nested(Box::new(value.clone()));
-    let mut found = template("SELECT COUNT(*) > 0 FROM (SELECT 0) AS \"in\" (\"value\") WHERE \"in\".\"value\" = 0")?;
+    let mut found =
+        template("SELECT COUNT(*) > 0 AS \"is\" FROM (SELECT 0) AS \"in\" (\"value\") WHERE \"in\".\"value\" = 0")?;
     if let SetExpr::Select(select) = found.body.as_mut()
         && let Some(Expr::BinaryOp { right, .. }) = &mut select.selection
     {
         **right = value.clone();
     }
-    let any = template("SELECT COUNT(*) > 0 FROM (SELECT 0) AS \"in\"")?;
-    let unknown = template("SELECT COUNT(*) > COUNT(\"in\".\"value\") FROM (SELECT 0) AS \"in\" (\"value\")")?;
+    let any = template("SELECT COUNT(*) > 0 AS \"is\" FROM (SELECT 0) AS \"in\"")?;
+    let unknown =
+        template("SELECT COUNT(*) > COUNT(\"in\".\"value\") AS \"is\" FROM (SELECT 0) AS \"in\" (\"value\")")?;
     let [found, any, unknown] = [found, any, unknown].map(|mut test| {
         put_from(&mut test, query);
         Expr::Subquery(Box::new(test))

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Value};
 
 use super::calls::{call, is_call_of};
 use crate::functions::TEXT;
+use crate::operators::{compares, operator};
 
 /// Makes the operands of LIKE, ILIKE, SIMILAR TO and `||` text, and compares with a literal that ends in blanks without the
 /// blanks of either side.
@@ -17,7 +18,7 @@ pub(crate) fn respell(expr: &mut Expr) {
             make_text(left);
             make_text(right);
         }
-        Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+        Expr::BinaryOp { left, op, right } if operator(op).is_some_and(compares) => {
             if take_blanks(right) {
                 trim(left);
             } else if take_blanks(left) {
@@ -26,11 +27,6 @@ pub(crate) fn respell(expr: &mut Expr) {
         }
         _ => {}
     }
-}
-
-fn is_comparison(op: &BinaryOperator) -> bool {
-    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 /// Takes the blanks from the end of a literal; answers whether there were any.

@@ -50,13 +50,13 @@ pub(super) fn arithmetic(left: Expr, operator: Operator, right: Expr) -> Option<
 
 /// A number of JSON.
 #[derive(Clone, Copy)]
-enum Number {
+pub(super) enum Number {
     Whole(i64),
     Double(f64),
 }
 
 impl Number {
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         match Json::read(text)? {
             Json::Number(text) => text.parse().map(Self::Whole).or_else(|_| text.parse().map(Self::Double)).ok(),
             _ => None,
@@ -67,6 +67,16 @@ impl Number {
         match self {
             Self::Whole(number) => number as f64,
             Self::Double(number) => number,
+        }
+    }
+
+    /// The number in JSON; fails if there is none, because it is out of range.
+    pub(super) fn text(number: Option<Self>) -> Result<String> {
+        match number {
+            Some(Self::Whole(number)) => Ok(number.to_string()),
+            // 3.0 stays a number with decimals.
+            Some(Self::Double(number)) if number.is_finite() => Ok(format!("{number:?}")),
+            _ => exec_err!("a number computed from SUPER is out of range; cast an operand to FLOAT or DECIMAL"),
         }
     }
 }
@@ -95,7 +105,7 @@ fn compute(args: &Arguments, whole: Whole, double: Double) -> Result<ArrayRef> {
         };
         let answer = match (left, right) {
             (Number::Whole(left), Number::Whole(right)) => whole(left, right).map(Number::Whole),
-            _ => Some(double(left.double(), right.double())).filter(|answer| answer.is_finite()).map(Number::Double),
+            _ => Some(Number::Double(double(left.double(), right.double()))),
         };
         push(answer, &mut out)?;
     }
@@ -103,12 +113,7 @@ fn compute(args: &Arguments, whole: Whole, double: Double) -> Result<ArrayRef> {
 }
 
 fn push(number: Option<Number>, out: &mut StringBuilder) -> Result<()> {
-    match number {
-        Some(Number::Whole(number)) => out.append_value(number.to_string()),
-        // 3.0 stays a number with decimals.
-        Some(Number::Double(number)) => out.append_value(format!("{number:?}")),
-        None => return exec_err!("a number computed from SUPER is out of range; cast an operand to FLOAT or DECIMAL"),
-    }
+    out.append_value(Number::text(number)?);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! is nothing else the answer is NULL.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::mem::size_of_val;
 use std::sync::Arc;
 
@@ -131,5 +132,71 @@ impl AggregateUDFImpl for Extreme {
 
     fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(Best { wanted: self.wanted, found: None }))
+    }
+
+    fn create_sliding_accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Sliding { wanted: self.wanted, seen: BTreeMap::new() }))
+    }
+}
+
+/// The values in a window that moves: by their places in the order, with how often they are there.
+#[derive(Debug)]
+struct Sliding {
+    wanted: Ordering,
+    seen: BTreeMap<(String, String), usize>,
+}
+
+impl Sliding {
+    fn each(values: &[ArrayRef], mut see: impl FnMut((String, String))) -> Result<()> {
+        let [values] = values else { return internal_err!("an extreme is of one value") };
+        for text in cast(values, &DataType::Utf8)?.as_string::<i32>().iter().flatten() {
+            let mut place = String::new();
+            if push_order_key(text, &mut place) {
+                see((place, text.to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for Sliding {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        Self::each(values, |value| *self.seen.entry(value).or_default() += 1)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        Self::each(values, |value| {
+            if let Some(count) = self.seen.get_mut(&value) {
+                *count -= 1;
+                if *count == 0 {
+                    self.seen.remove(&value);
+                }
+            }
+        })
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let found = match self.wanted {
+            Ordering::Less => self.seen.first_key_value(),
+            _ => self.seen.last_key_value(),
+        };
+        Ok(ScalarValue::Utf8(found.map(|((_, text), _)| text.clone())))
+    }
+
+    fn size(&self) -> usize {
+        let texts = self.seen.keys().map(|(place, text)| place.capacity() + text.capacity());
+        size_of_val(self) + texts.sum::<usize>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.update_batch(states)
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, ScalarValue, plan_err};
+use datafusion::common::{Column, DFSchema, ScalarValue, not_impl_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{
-    Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, Sort, TryCast, WindowFunctionDefinition,
+    Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, SetComparison, Sort, TryCast,
+    WindowFunctionDefinition,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, when,
 };
 
-use super::arithmetic::arithmetic;
+use super::arithmetic::{NUMBER, arithmetic};
 use super::cast::{from_super, to_super};
 use super::compare::{comparison, key, order_key};
 use super::elements::marked;
@@ -26,23 +27,23 @@ use super::functions::JSON_TYPEOF;
 use super::marker::is_super;
 use super::path::{is_path, keeping_null};
 use super::rows::compare_values;
-use crate::checked::checked;
+use super::sum::sum;
+use crate::checked::{checked, is_checked};
 use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
 
 /// The plan in which every expression takes a SUPER value for what it says.
 pub(crate) fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut changed = false;
     let finished = plan.transform_up_with_subqueries(|plan| {
-        // What is said of a column goes up through the nodes that only hand it on.
-        let plan = if changed { plan.recompute_schema()? } else { plan };
-        let plan = finish_node(plan)?;
+        let plan = finish_node(plan, changed)?;
         changed |= plan.transformed;
         Ok(Transformed { transformed: changed, ..plan })
     })?;
     Ok(finished.data)
 }
 
-fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+/// Finishes one node. If what is below has changed, what is said of a column goes up through it.
+fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
     let is_sort = matches!(plan, LogicalPlan::Sort(_));
@@ -54,7 +55,8 @@ fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         }
         Ok(if expr.transformed && !is_sort { expr.update_data(|expr| name.restore(expr)) } else { expr })
     })?;
-    let finished = match changed.transformed {
+    // Not before its expressions are finished: those of DataFusion may have no type where there is SUPER now.
+    let finished = match changed.transformed || below_has_changed {
         true => changed.map_data(LogicalPlan::recompute_schema)?,
         false => changed,
     };
@@ -67,7 +69,7 @@ fn finish_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 /// Whether the value is SUPER.
 pub(super) fn has_super(expr: &Expr, schema: &DFSchema) -> bool {
     // What an operator gives is never SUPER; to ask for its type is to ask all that is below it, at every link of a chain.
-    if matches!(expr, Expr::BinaryExpr(_)) {
+    if matches!(expr, Expr::BinaryExpr(_)) || is_checked(expr) {
         return false;
     }
     // An expression that has no type is complained of elsewhere.
@@ -114,10 +116,16 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::InSubquery(InSubquery { expr, subquery, negated })
             if has_super(&expr, schema) || is_super(subquery.subquery.schema().field(0)) =>
         {
-            let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
-            let keys = LogicalPlanBuilder::from(Arc::clone(&subquery.subquery)).project([key(column)])?.build()?;
-            let subquery = Subquery { subquery: Arc::new(keys), ..subquery };
-            Expr::InSubquery(InSubquery { expr: Box::new(key(*expr)), subquery, negated })
+            Expr::InSubquery(InSubquery { expr: Box::new(key(*expr)), subquery: keys_of(subquery)?, negated })
+        }
+        Expr::SetComparison(SetComparison { expr, subquery, op, quantifier })
+            if has_super(&expr, schema) || is_super(subquery.subquery.schema().field(0)) =>
+        {
+            if !matches!(op, Operator::Eq | Operator::NotEq) {
+                return not_impl_err!("{op} {quantifier} of SUPER; cast both sides, as in x::FLOAT");
+            }
+            let (expr, subquery) = (Box::new(key(*expr)), keys_of(subquery)?);
+            Expr::SetComparison(SetComparison { expr, subquery, op, quantifier })
         }
         Expr::Between(between)
             if [&between.expr, &between.low, &between.high].into_iter().any(|expr| has_super(expr, schema)) =>
@@ -152,8 +160,8 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::AggregateFunction(mut aggregate) => {
             let params = &mut aggregate.params;
             let mut changed = sort_by_order(&mut params.order_by, schema);
-            if let Some(extreme) = extreme_of(&aggregate.func, &params.args, schema) {
-                aggregate.func = extreme;
+            if let Some(function) = of_super(&aggregate.func, &mut params.args, params.distinct, schema) {
+                aggregate.func = function;
                 changed = true;
             } else if params.distinct {
                 changed |= use_keys(&mut params.args, schema);
@@ -164,10 +172,11 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::WindowFunction(mut window) => {
             let mut changed = sort_by_order(&mut window.params.order_by, schema);
             changed |= use_keys(&mut window.params.partition_by, schema);
+            let distinct = window.params.distinct;
             if let WindowFunctionDefinition::AggregateUDF(function) = &window.fun
-                && let Some(extreme) = extreme_of(function, &window.params.args, schema)
+                && let Some(function) = of_super(function, &mut window.params.args, distinct, schema)
             {
-                window.fun = WindowFunctionDefinition::AggregateUDF(extreme);
+                window.fun = WindowFunctionDefinition::AggregateUDF(function);
                 changed = true;
             }
             let window = Expr::WindowFunction(window);
@@ -206,6 +215,13 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }))
 }
 
+/// The query with the keys of its only column.
+fn keys_of(subquery: Subquery) -> Result<Subquery> {
+    let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+    let keys = LogicalPlanBuilder::from(Arc::clone(&subquery.subquery)).project([key(column)])?.build()?;
+    Ok(Subquery { subquery: Arc::new(keys), ..subquery })
+}
+
 /// The comparison or the arithmetic; `None` if the operator is of neither.
 pub(super) fn operation(left: Expr, operator: Operator, right: Expr) -> Option<Expr> {
     comparison(left.clone(), operator, right.clone()).or_else(|| arithmetic(left, operator, right))
@@ -230,14 +246,22 @@ fn replace_super<'a>(values: impl Iterator<Item = &'a mut Expr>, schema: &DFSche
     replaced
 }
 
-/// The MIN or MAX of SUPER in the place of that of texts.
-fn extreme_of(function: &AggregateUDF, args: &[Expr], schema: &DFSchema) -> Option<Arc<AggregateUDF>> {
-    if !args.iter().any(|arg| has_super(arg, schema)) {
-        return None;
-    }
-    match function.name() {
-        "min" => Some(extremes::min()),
-        "max" => Some(extremes::max()),
+/// The MIN, MAX or SUM of SUPER in the place of that of texts and numbers.
+fn of_super(
+    function: &AggregateUDF,
+    args: &mut [Expr],
+    distinct: bool,
+    schema: &DFSchema,
+) -> Option<Arc<AggregateUDF>> {
+    let [value] = args else { return None };
+    match (function.name(), &mut *value) {
+        ("min", value) if has_super(value, schema) => Some(extremes::min()),
+        ("max", value) if has_super(value, schema) => Some(extremes::max()),
+        ("sum", Expr::ScalarFunction(number)) if !distinct && number.name() == NUMBER => {
+            let inner = number.args.first().filter(|inner| has_super(inner, schema))?.clone();
+            *value = inner;
+            Some(sum())
+        }
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ mod planner;
 mod relation;
 mod rows;
 mod step;
+mod sum;
 mod tokens;
 mod types;
 
@@ -37,6 +38,7 @@ pub(crate) use ast::rewrite_statement;
 pub(crate) use finish::finish;
 pub use flat::{copy_nested_as_json, nested_as_json};
 pub(crate) use insert::convert_inserted;
+pub use json::{attribute, compact, element, entries, text_of_json};
 pub use tokens::{keep_null_markers, parenthesize_unpivot};
 
 /// The state with SUPER's functions, and its access to nested values in the place of DataFusion's.

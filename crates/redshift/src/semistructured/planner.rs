@@ -6,13 +6,13 @@ use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
-use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::{from_super, to_super};
 use super::elements::marked;
 use super::finish::operation;
 use super::marker::{has_no_parts, is_nested, is_super};
 use super::path::{attribute, is_path, step};
+use crate::operators::{compares, operator};
 
 /// Comes before DataFusion's own planners, whose positions count from 1.
 #[derive(Debug)]
@@ -83,11 +83,7 @@ impl ExprPlanner for SuperExprPlanner {
         let is_nested_or_path = |expr: &Expr, field: &Field| is_path(expr) || is_nested(field.data_type());
         let mixed = (is_nested_or_path(&binary.left, &left) || is_nested_or_path(&binary.right, &right))
             && families_differ(&left, &right);
-        let compares = matches!(
-            operator,
-            Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
-        );
-        if !(dynamic || mixed && compares) {
+        if !(dynamic || mixed && compares(operator)) {
             return Ok(PlannerResult::Original(binary));
         }
         let RawBinaryExpr { left: left_expr, right: right_expr, .. } = binary;
@@ -124,27 +120,6 @@ fn read(operand: Expr, field: &Field, other: &Field) -> Expr {
         }
         _ => operand,
     }
-}
-
-/// DataFusion's operator, of those that SUPER has.
-fn operator(operator: &BinaryOperator) -> Option<Operator> {
-    Some(match operator {
-        BinaryOperator::Eq => Operator::Eq,
-        BinaryOperator::NotEq => Operator::NotEq,
-        BinaryOperator::Lt => Operator::Lt,
-        BinaryOperator::LtEq => Operator::LtEq,
-        BinaryOperator::Gt => Operator::Gt,
-        BinaryOperator::GtEq => Operator::GtEq,
-        BinaryOperator::Plus => Operator::Plus,
-        BinaryOperator::Minus => Operator::Minus,
-        BinaryOperator::Multiply => Operator::Multiply,
-        BinaryOperator::Divide => Operator::Divide,
-        BinaryOperator::Modulo => Operator::Modulo,
-        BinaryOperator::And => Operator::And,
-        BinaryOperator::Or => Operator::Or,
-        BinaryOperator::StringConcat => Operator::StringConcat,
-        _ => return None,
-    })
 }
 
 /// Whether they are of different kinds, of numbers, texts, booleans, arrays and objects. Of dates and times the text is read.

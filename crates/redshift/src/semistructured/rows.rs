@@ -6,12 +6,14 @@ use std::sync::Arc;
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr::{AggregateFunction, Sort};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, Projection, Union, when};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, DistinctOn, Expr, Join, JoinConstraint, LogicalPlan, Projection, Union, when,
+};
 
 use super::cast::to_super;
-use super::compare::key;
+use super::compare::{key, order_key};
 use super::elements::marked;
 use super::extremes;
 use super::finish::has_super;
@@ -25,10 +27,30 @@ pub(super) fn compare_values(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> 
             let columns = input.schema().iter().map(|pair| Expr::Column(Column::from(pair))).collect();
             group_by_keys(&Aggregate::try_new(Arc::clone(input), columns, vec![])?)
         }
+        LogicalPlan::Distinct(Distinct::On(distinct)) => distinct_on_keys(distinct),
         LogicalPlan::Join(join) => join_by_keys(join),
         LogicalPlan::Union(union) => unite(union),
         _ => Ok(None),
     }
+}
+
+/// Takes the places of SUPER values in the order of ORDER BY for them, in ON and in ORDER BY, which must begin alike.
+fn distinct_on_keys(distinct: &DistinctOn) -> Result<Option<LogicalPlan>> {
+    let schema = distinct.input.schema();
+    if !distinct.on_expr.iter().any(|expr| has_super(expr, schema)) {
+        return Ok(None);
+    }
+    let by_order = |expr: &Expr| match has_super(expr, schema) {
+        true => order_key(expr.clone()),
+        false => expr.clone(),
+    };
+    let on = distinct.on_expr.iter().map(by_order).collect();
+    let sorts = distinct
+        .sort_expr
+        .as_ref()
+        .map(|sorts| sorts.iter().map(|sort| Sort { expr: by_order(&sort.expr), ..sort.clone() }).collect::<Vec<_>>());
+    let distinct = DistinctOn::try_new(on, distinct.select_expr.clone(), sorts, Arc::clone(&distinct.input))?;
+    Ok(Some(LogicalPlan::Distinct(Distinct::On(distinct))))
 }
 
 /// Groups by the keys of SUPER values, and answers of each group the first of its values.

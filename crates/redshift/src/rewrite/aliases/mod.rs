@@ -27,7 +27,7 @@ use datafusion::sql::sqlparser::ast::{
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, VisitMut, VisitorMut,
 };
 
-use super::names::{Names, is_given, normalized, number_equal_names, order_by_name};
+use super::names::{Names, Taken, is_given, normalized, number_equal_names};
 use scope::Scopes;
 use substitute::Substitution;
 
@@ -58,9 +58,9 @@ struct Columns {
 }
 
 impl Columns {
-    /// What the columns of the `*` and `t.*` in a SELECT list may be called.
-    fn of_wildcards(&self, select: &Select) -> HashSet<String> {
-        let mut names = HashSet::new();
+    /// The columns of the `*` and `t.*` in a SELECT list.
+    fn of_wildcards(&self, select: &Select) -> Taken {
+        let mut taken = Taken::of_columns_of(select);
         for item in &select.projection {
             let of = match item {
                 SelectItem::Wildcard(_) => None,
@@ -71,12 +71,12 @@ impl Columns {
             };
             for (table, column) in &self.of_tables {
                 if of.is_none() || of == *table {
-                    names.insert(column.clone());
-                    names.extend(table.as_ref().map(|table| format!("{table}.{column}")));
+                    taken.take_column(None, column.clone());
+                    taken.take_column(table.clone(), column.clone());
                 }
             }
         }
-        names
+        taken
     }
 }
 
@@ -130,7 +130,6 @@ impl VisitorMut for Inliner<'_> {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Stop> {
-        order_by_name(query);
         self.scopes.leave(query);
         ControlFlow::Continue(())
     }

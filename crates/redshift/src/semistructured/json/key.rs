@@ -6,7 +6,7 @@ use super::{Json, elements, entries, push_string};
 const DEPTH: usize = 100;
 
 /// The text without blanks between values, and with every string escaped in one way. Numbers stay as they are written.
-pub(crate) fn compact(text: &str) -> String {
+pub fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('"') {

@@ -9,7 +9,8 @@ mod write;
 
 use std::borrow::Cow;
 
-pub(crate) use key::{compact, push_key};
+pub use key::compact;
+pub(crate) use key::push_key;
 pub(crate) use order::{compare, push_order_key};
 pub(crate) use write::{push_string, texts};
 
@@ -53,13 +54,24 @@ impl<'a> Json<'a> {
     }
 }
 
+/// What a value says: a string without its quotes, anything else as it is written, without blanks; `None` for null and of text
+/// that is not JSON.
+pub fn text_of_json(text: &str) -> Option<String> {
+    match Json::read(text)? {
+        Json::Null => None,
+        Json::String(text) => Some(text.into_owned()),
+        Json::Bool(_) | Json::Number(_) => Some(text.trim_matches(is_blank).to_owned()),
+        Json::Array(text) | Json::Object(text) => Some(compact(text)),
+    }
+}
+
 /// The attribute's text, of several of that name the first. `None` if this is no object, or has no such attribute.
-pub(crate) fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     entries(text).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// The text at a position that counts from 0. `None` if this is no array, or has no such position.
-pub(crate) fn element(text: &str, index: i64) -> Option<&str> {
+pub fn element(text: &str, index: i64) -> Option<&str> {
     elements(text).nth(usize::try_from(index).ok()?)
 }
 
@@ -70,7 +82,7 @@ pub(crate) fn elements(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The names and texts in an object; none of anything else.
-pub(crate) fn entries(text: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+pub fn entries(text: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
     let mut rest = Cursor::inside(text, b'{', b'}');
     std::iter::from_fn(move || {
         let rest = rest.as_mut()?;
