@@ -262,6 +262,10 @@ async fn what_is_unloaded_can_be_loaded_again() {
     let error =
         answer(&session, &format!("UNLOAD ('SELECT note FROM t_plain WHERE id = 2') {to} ALLOWOVERWRITE")).await;
     assert!(error.contains("NULL is an empty line; add NULL AS"), "{error}");
+    assert!(
+        !std::fs::exists(format!("{}/wild000.txt", folder.path().display())).unwrap(),
+        "what failed leaves no file"
+    );
     run(&session, &format!("COPY (SELECT 1 AS a) TO '{}/x.csv'", folder.path().display())).await;
 }
 

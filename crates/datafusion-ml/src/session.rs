@@ -20,6 +20,7 @@ use crate::audit::Recorder;
 use crate::authorize::{Guard, Logins, log_in};
 use crate::background::Trainings;
 use crate::catalog::{Action, Catalog, CatalogState, ModelName};
+use crate::copy::{LoadLog, register_last_copy};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
 use crate::hints::{Places, with_hint};
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     /// For whom the session acts, and what that principal may do.
     pub(crate) guard: Arc<Guard>,
     pub(crate) trainings: Trainings,
+    pub(crate) loads: Arc<Mutex<LoadLog>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -246,6 +248,8 @@ impl MlSessionBuilder {
         let guard = Arc::new(guard);
         guard.install(&context)?;
         let trainings = Trainings::default();
+        let loads = Arc::default();
+        register_last_copy(&mut context.state_ref().write(), &loads)?;
         let catalog_name = context.copied_config().options().catalog.default_catalog.clone();
         let inner = match tables {
             TablesOf::Context => None,
@@ -273,6 +277,7 @@ impl MlSessionBuilder {
                 progress,
                 guard,
                 trainings,
+                loads,
             }
         });
         if let Some(relations) = &shared.relations {

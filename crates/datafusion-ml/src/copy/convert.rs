@@ -7,6 +7,7 @@ use datafusion::arrow::compute::{CastOptions, can_cast_types, cast, cast_with_op
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::types::NativeType;
 use datafusion::error::Result;
+use datafusion_ml_redshift::type_name;
 use serde::de::IgnoredAny;
 
 use super::dates::TimeFormat;
@@ -38,7 +39,7 @@ impl Target {
     }
 
     /// Whether the column is SUPER.
-    fn is_json(&self) -> bool {
+    pub(super) fn is_json(&self) -> bool {
         self.field.extension_type_name() == Some("arrow.json")
     }
 
@@ -60,7 +61,10 @@ impl Target {
 /// Why a value was not taken.
 pub(super) struct Fault {
     pub(super) row: usize,
-    pub(super) column: String,
+    /// The column and its type.
+    pub(super) column: (String, String),
+    /// The value as it stood in the file, its first 1024 characters.
+    pub(super) value: Option<String>,
     pub(super) reason: String,
 }
 
@@ -124,9 +128,10 @@ impl TextColumn {
         };
         let mut faults = Vec::new();
         if column.null_count() > 0 {
-            let name = self.target.field.name();
+            let name = (self.target.field.name().clone(), type_name(self.target.field.data_type()));
+            let value = |row: usize| texts.is_valid(row).then(|| texts.value(row).chars().take(1024).collect());
             let found = (0..column.len()).filter_map(|row| Some((row, fault(row)?)));
-            faults.extend(found.map(|(row, reason)| Fault { row, column: name.clone(), reason }));
+            faults.extend(found.map(|(row, reason)| Fault { row, column: name.clone(), value: value(row), reason }));
         }
         Ok((column, faults))
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use datafusion_ml_redshift::json::entries;
 
 /// So deep may objects and arrays lie in each other, as for the parser that reads them later.
 const MAX_DEPTH: usize = 128;
@@ -167,21 +167,20 @@ impl JsonReader {
     }
 }
 
-/// The text of a column in an object: its attribute of that name, in any case; `None` for null and where there is none.
-pub(super) fn text_of(object: &Value, column: &str) -> Option<String> {
-    let object = object.as_object()?;
-    let value = object
-        .get(column)
-        .or_else(|| object.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, value)| value));
-    text(value?)
-}
+/// The attributes of an object, each with its JSON text.
+pub(super) struct Attributes<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
-/// The value as the text of a column; `None` for null.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+impl<'a> Attributes<'a> {
+    /// Those of the object in the text; none if it is no object.
+    pub(super) fn of(object: &'a str) -> Self {
+        Self(entries(object).collect())
+    }
+
+    /// The attribute of that name, of several the last; if there is none, the first whose name differs in case only.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let exact = self.0.iter().rev().find(|(attribute, _)| attribute == name);
+        let found = exact.or_else(|| self.0.iter().find(|(attribute, _)| attribute.eq_ignore_ascii_case(name)));
+        found.map(|(_, value)| *value)
     }
 }
 

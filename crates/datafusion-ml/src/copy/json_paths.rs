@@ -1,6 +1,7 @@
 //! JSONPaths: where in an object the value of each column is.
 
 use datafusion::error::Result;
+use datafusion_ml_redshift::json::{attribute, element};
 use serde_json::Value;
 
 use crate::error::invalid;
@@ -63,11 +64,11 @@ impl JsonPath {
         Some(Self(steps))
     }
 
-    /// The value at the end of the way; `None` where there is none.
-    pub(super) fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.0.iter().try_fold(value, |value, step| match step {
-            Step::Attribute(name) => value.get(name),
-            Step::Element(index) => value.get(index),
+    /// The text of the value at the end of the way through a JSON text; `None` where there is none.
+    pub(super) fn find<'v>(&self, json: &'v str) -> Option<&'v str> {
+        self.0.iter().try_fold(json, |json, step| match step {
+            Step::Attribute(name) => attribute(json, name),
+            Step::Element(index) => element(json, *index as i64),
         })
     }
 }
@@ -84,11 +85,11 @@ mod tests {
 
     #[test]
     fn paths_lead_to_values() {
-        let value: Value = serde_json::from_str(r#"{"a": {"b.c": [1, {"d": 2}]}, "e": null}"#).unwrap();
-        let found = |path: &str| JsonPath::parse(path).unwrap().find(&value).map(ToString::to_string);
-        assert_eq!(found("$.a['b.c'][1].d").as_deref(), Some("2"));
-        assert_eq!(found("$[\"a\"][\"b.c\"][0]").as_deref(), Some("1"));
-        assert_eq!(found("$.e").as_deref(), Some("null"));
+        let json = r#"{"a": {"b.c": [1, {"d": 2}]}, "e": null}"#;
+        let found = |path: &str| JsonPath::parse(path).unwrap().find(json);
+        assert_eq!(found("$.a['b.c'][1].d"), Some("2"));
+        assert_eq!(found("$[\"a\"][\"b.c\"][0]"), Some("1"));
+        assert_eq!(found("$.e"), Some("null"));
         assert_eq!((found("$.a.x"), found("$.a[0]")), (None, None));
         for wrong in ["a", "$a", "$.", "$..a", "$[a]", "$['a", "$[0"] {
             assert_eq!(JsonPath::parse(wrong), None, "{wrong}");

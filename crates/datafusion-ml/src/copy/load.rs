@@ -11,13 +11,15 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion_ml_core::Error;
+use datafusion_ml_redshift::json::{compact, text_of_json};
 use futures::StreamExt;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::convert::{Fault, Target, TextColumn};
-use super::json;
+use super::json::Attributes;
 use super::json_paths::JsonPath;
+use super::log::LoadError;
 use super::split::{Splitter, text_in};
 use crate::catalog::RelationName;
 use crate::error::external;
@@ -27,18 +29,28 @@ use crate::store::SourceFile;
 /// As many wrong rows are told of.
 const EXAMPLES: usize = 3;
 
+/// As many are kept.
+const KEPT: usize = 10_000;
+
 /// The rows that were left out.
 #[derive(Debug)]
 pub(super) struct Rejections {
+    table: String,
     allowed: u64,
     count: u64,
     examples: Vec<String>,
+    errors: Vec<LoadError>,
 }
 
 impl Rejections {
     /// None yet, and so many are allowed.
-    pub(super) fn new(allowed: u64) -> Self {
-        Self { allowed, count: 0, examples: Vec::new() }
+    pub(super) fn new(table: &RelationName, allowed: u64) -> Self {
+        Self { table: table.to_string(), allowed, count: 0, examples: Vec::new(), errors: Vec::new() }
+    }
+
+    /// Those that have been kept, which are kept no longer.
+    pub(super) fn take(&mut self) -> Vec<LoadError> {
+        std::mem::take(&mut self.errors)
     }
 
     /// How many there are.
@@ -52,8 +64,13 @@ impl Rejections {
     }
 
     /// Leaves one more out; fails if that is one too many.
-    fn add(&mut self, fault: &str) -> Result<()> {
+    fn add(&mut self, error: LoadError) -> Result<()> {
         self.count += 1;
+        let column = error.column.as_ref().map_or(String::new(), |(name, _)| format!("column {name}: "));
+        let fault = format!("COPY {}: {}, line {}: {column}{}", self.table, error.file, error.line, error.reason);
+        if self.errors.len() < KEPT {
+            self.errors.push(error);
+        }
         if self.count > self.allowed {
             let remedy = match self.allowed {
                 0 => "correct the file, or leave out up to n such rows with MAXERROR n".to_owned(),
@@ -77,7 +94,6 @@ pub(super) struct Loading {
 
 #[derive(Debug)]
 struct Inner {
-    table: RelationName,
     files: Vec<SourceFile>,
     targets: Vec<Target>,
     /// Where in a JSON object the columns are, if their names do not say it.
@@ -89,7 +105,6 @@ struct Inner {
 impl Loading {
     /// The rows of `files`, whose columns are `targets`. In JSON they are at `paths`, or have their names if there are none.
     pub(super) fn new(
-        table: RelationName,
         files: Vec<SourceFile>,
         targets: Vec<Target>,
         paths: Vec<JsonPath>,
@@ -99,7 +114,7 @@ impl Loading {
         // Whether NULL is allowed has been looked at when a row comes out.
         let fields = targets.iter().map(|target| target.field.clone().with_nullable(true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
-        Self { inner: Arc::new(Inner { table, files, targets, paths, options, rejections }), schema }
+        Self { inner: Arc::new(Inner { files, targets, paths, options, rejections }), schema }
     }
 
     /// The schema of the rows.
@@ -196,17 +211,21 @@ impl<'a> Rows<'a> {
         let Some(object) = text_in(object, self.inner.options.invalid_chars) else {
             return self.reject(file, line, "bytes that are not UTF-8 (ACCEPTINVCHARS replaces them)");
         };
-        let object: Value = match serde_json::from_str(&object) {
-            Ok(object) => object,
-            Err(e) => return self.reject(file, line, &format!("no JSON object: {e}")),
-        };
+        if let Err(e) = serde_json::from_str::<IgnoredAny>(&object) {
+            return self.reject(file, line, &format!("no JSON object: {e}"));
+        }
         let inner = self.inner;
+        let attributes = Attributes::of(&object);
         for (position, column) in self.columns.iter_mut().enumerate() {
             let value = match inner.paths.get(position) {
-                Some(path) => path.find(&object).and_then(json::text),
-                None => json::text_of(&object, inner.targets[position].field.name()),
+                Some(path) => path.find(&object),
+                None => attributes.get(inner.targets[position].field.name()),
             };
-            column.push(value.as_deref(), &inner.options);
+            let text = value.and_then(|value| match inner.targets[position].is_json() {
+                true => Some(compact(value)).filter(|json| json != "null"),
+                false => text_of_json(value),
+            });
+            column.push(text.as_deref(), &inner.options);
         }
         self.end_row(file, line)
     }
@@ -222,12 +241,8 @@ impl<'a> Rows<'a> {
             // This is the end; but what is wrong before it is told first.
             self.flush(file)?;
         }
-        self.count_out(file, line, fact)
-    }
-
-    fn count_out(&self, file: &str, line: u64, fact: &str) -> Result<()> {
-        let fault = format!("COPY {}: {file}, line {line}: {fact}", self.inner.table);
-        self.inner.rejections.lock().add(&fault)
+        let (file, reason) = (file.to_owned(), fact.to_owned());
+        self.inner.rejections.lock().add(LoadError { file, line, column: None, value: None, reason })
     }
 
     /// Makes a batch of the records, without those that are wrong.
@@ -250,9 +265,10 @@ impl<'a> Rows<'a> {
         faults.sort_by_key(|fault| fault.row);
         faults.dedup_by_key(|fault| fault.row);
         let mut is_right = vec![true; lines.len()];
-        for Fault { row, column, reason } in faults {
+        for Fault { row, column, value, reason } in faults {
             is_right[row] = false;
-            self.count_out(file, lines[row], &format!("column {column}: {reason}"))?;
+            let (file, line, column) = (file.to_owned(), lines[row], Some(column));
+            self.inner.rejections.lock().add(LoadError { file, line, column, value, reason })?;
         }
         self.ready.push(filter_record_batch(&batch, &BooleanArray::from(is_right))?);
         Ok(())

@@ -10,6 +10,7 @@ mod delimited;
 mod json;
 mod json_paths;
 mod load;
+mod log;
 mod parquet;
 mod sources;
 mod split;
@@ -33,6 +34,7 @@ use parking_lot::Mutex;
 use self::convert::Target;
 pub(crate) use self::dates::timestamp;
 use self::load::{Loading, Rejections};
+pub(crate) use self::log::{LoadLog, register_last_copy};
 use crate::catalog::{RelationName, TableEntry};
 use crate::error::invalid;
 use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
@@ -51,7 +53,7 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
     let mut state = state_with_role(session, session.context().state(), role, &places).await?;
     state.config_mut().set_extension(Arc::new(OfCopy));
-    let rejections = Arc::new(Mutex::new(Rejections::new(statement.options.max_error)));
+    let rejections = Arc::new(Mutex::new(Rejections::new(&name, statement.options.max_error)));
     let schema = table.schema();
     let source: Arc<dyn TableProvider> = match &statement.options.format {
         _ if files.is_empty() => Arc::new(EmptyTable::new(Arc::new(schema.project(&columns)?))),
@@ -66,18 +68,19 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
                 Target::new(schema.field(*position), max_bytes)
             });
             let targets = targets.collect::<Result<Vec<_>>>()?;
-            let loading =
-                Loading::new(name.clone(), files, targets, paths, statement.options.clone(), Arc::clone(&rejections));
+            let loading = Loading::new(files, targets, paths, statement.options.clone(), Arc::clone(&rejections));
             StreamingTable::try_new(loading.schema_of_rows(), vec![Arc::new(loading)]).map(Arc::new)?
         }
     };
     let rows = LogicalPlanBuilder::scan("copy", provider_as_source(source), None)?.build()?;
     let loaded = match statement.options.no_load {
-        true => DataFrame::new(state, rows).count().await.map(|_| 0)?,
-        false => run_count(state, plan(&name, table, rows, &columns)?).await?,
+        true => DataFrame::new(state, rows).count().await.map(|_| 0),
+        false => run_count(state, plan(&name, table, rows, &columns)?).await,
     };
+    let mut rejections = rejections.lock();
+    session.shared.loads.lock().note(&name.to_string(), loaded.as_ref().ok().copied(), rejections.take());
+    let loaded = loaded?;
     notice_ignored(session, &statement.ignored);
-    let rejections = rejections.lock();
     rejections.examples().iter().for_each(|example| session.notice(example));
     let count = |number: u64| Arc::new(UInt64Array::from(vec![number])) as ArrayRef;
     let row = [("rows_loaded", count(loaded)), ("rows_rejected", count(rejections.count()))];

@@ -64,7 +64,15 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         })?;
     }
     let state = state_with_role(session, session.context().state(), role, &places(session, &plan)?).await?;
-    let count = run_count(state, plan).await?;
+    let before = files.list().await?;
+    let count = match run_count(state, plan).await {
+        Ok(count) => count,
+        Err(error) => {
+            // What has been written is not all; the reason is of more use than that it cannot be deleted.
+            let _ = files.delete_written(&before).await;
+            return Err(error);
+        }
+    };
     if let Some(manifest) = manifest {
         let urls = files.list().await?.iter().map(SourceFile::url).collect::<Result<Vec<_>>>()?;
         let entries: Vec<_> = urls.iter().map(|url| json!({"url": url.to_string(), "mandatory": true})).collect();

@@ -1,4 +1,4 @@
-//! Redshift's system views of models, `pg_user` and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
+//! Redshift's system views of models, `stl_load_errors`, `pg_user` and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
 //! before the statement is planned, and put into the schema `pg_catalog`.
 
 use std::ops::ControlFlow;
@@ -39,16 +39,19 @@ enum SystemView {
     MlAudit,
     /// A row per user.
     PgUser,
+    /// A row per row that a COPY of this session could not load.
+    StlLoadErrors,
 }
 
 impl SystemView {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::StvMlModelInfo,
         Self::SvvMlModelInfo,
         Self::SvvMlModelPrivileges,
         Self::PgProc,
         Self::MlAudit,
         Self::PgUser,
+        Self::StlLoadErrors,
     ];
 
     fn name(self) -> &'static str {
@@ -59,6 +62,7 @@ impl SystemView {
             Self::PgProc => "pg_proc",
             Self::MlAudit => "ml_audit",
             Self::PgUser => "pg_user",
+            Self::StlLoadErrors => "stl_load_errors",
         }
     }
 
@@ -136,6 +140,7 @@ async fn rows(
         SystemView::PgProc => functions(&state, &rights),
         SystemView::MlAudit => audit_table(session, &rights).boxed().await,
         SystemView::PgUser => users(&state),
+        SystemView::StlLoadErrors => session.shared.loads.lock().errors(),
     };
     Ok((rows?, rights.name().to_owned()))
 }

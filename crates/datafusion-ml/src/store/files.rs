@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::ListingTableUrl;
@@ -63,8 +64,12 @@ impl SourceFiles {
         };
         let mut found = found.map_err(|e| self.unreadable(&e))?;
         found.sort_by(|a, b| a.location.cmp(&b.location));
-        let file =
-            |file: object_store::ObjectMeta| SourceFile { path: file.location, size: file.size, files: self.clone() };
+        let file = |file: object_store::ObjectMeta| SourceFile {
+            path: file.location,
+            size: file.size,
+            modified: file.last_modified,
+            files: self.clone(),
+        };
         Ok(found.into_iter().map(file).collect())
     }
 
@@ -90,6 +95,18 @@ impl SourceFiles {
         self.list().await.map(|files| !files.is_empty())
     }
 
+    /// Deletes the files that have been written since `before` were listed.
+    pub(crate) async fn delete_written(&self, before: &[SourceFile]) -> Result<()> {
+        let was_there = |file: &SourceFile| {
+            before.iter().any(|old| (&old.path, old.size, old.modified) == (&file.path, file.size, file.modified))
+        };
+        for file in self.list().await?.iter().filter(|file| !was_there(file)) {
+            let deleted = self.store.delete(&file.path).await;
+            deleted.map_err(|e| storage(format!("{} cannot be deleted: {}", file.path, reason(&e))))?;
+        }
+        Ok(())
+    }
+
     /// Writes the only file.
     pub(crate) async fn write(&self, bytes: Bytes) -> Result<()> {
         let written = self.store.put(self.url.prefix(), bytes.into()).await;
@@ -106,6 +123,7 @@ impl SourceFiles {
 pub(crate) struct SourceFile {
     path: Path,
     size: u64,
+    modified: DateTime<Utc>,
     files: SourceFiles,
 }
 
