@@ -11,10 +11,13 @@ mod grants;
 mod identities;
 mod insert;
 mod joined;
+mod merge;
 mod modify;
 mod parameters;
+mod rewriting;
 mod role;
 mod schema;
+mod show_ddl;
 mod training_spec;
 mod transactions;
 mod unload;
@@ -59,7 +62,10 @@ const MAX_RERUNS: usize = 32;
 
 /// Runs a statement; again if others have changed what it changes.
 pub(crate) async fn execute(session: &MlSession, statement: Statement) -> Result<DataFrame> {
-    if matches!(statement, Statement::DataFusion(_) | Statement::Copy(_) | Statement::AlterTable(_)) {
+    if matches!(
+        statement,
+        Statement::DataFusion(_) | Statement::Copy(_) | Statement::AlterTable(_) | Statement::RemoveDuplicates(_)
+    ) {
         for _ in 0..MAX_RERUNS {
             match Box::pin(reading_once(run(session, statement.clone()))).await {
                 Err(e) if find_error(&e).is_some_and(|e| e.kind() == ErrorKind::Conflict) => {}
@@ -87,6 +93,7 @@ async fn run(session: &MlSession, statement: Statement) -> Result<DataFrame> {
         Statement::AlterTable(statement) => alter_table::execute(session, *statement).await,
         Statement::Copy(statement) => crate::copy::execute(session, *statement).await,
         Statement::Unload(statement) => unload::execute(session, *statement).await,
+        Statement::RemoveDuplicates(merge) => merge::remove_duplicates(session, *merge).await,
         Statement::Access(statement) => identities::execute(session, *statement).await,
     }
 }
@@ -150,10 +157,14 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
                 schema::create(session, relations, schema_name, *if_not_exists).await.map(Some)
             }
             SqlStatement::Set(set) => schema::set_search_path(session, relations, set),
-            SqlStatement::ShowVariable { variable } => schema::show_search_path(session, variable),
+            SqlStatement::ShowVariable { variable } => match schema::show_search_path(session, variable)? {
+                None => show_ddl::execute(session, relations, variable).await,
+                path => Ok(path),
+            },
             SqlStatement::Insert(insert) => insert::execute(session, insert).await,
             SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
             SqlStatement::Update(update) => modify::update(session, relations, update).await,
+            SqlStatement::Merge(merge) => merge::merge(session, relations, merge).await.map(Some),
             SqlStatement::Vacuum(_) => vacuum::execute(session, relations).await.map(Some),
             SqlStatement::Truncate(truncate) => modify::truncate(session, relations, truncate).await,
             _ => Ok(None),

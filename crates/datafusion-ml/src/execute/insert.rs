@@ -1,11 +1,12 @@
-//! `INSERT`: the defaults of columns where VALUES says DEFAULT.
+//! `INSERT`: the defaults of columns where VALUES says DEFAULT, and decimals digit by digit.
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, TableReference};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{LogicalPlan, Values};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as DFStatement;
@@ -13,10 +14,12 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Insert, ObjectName, SetExpr, Statement as SqlStatement, TableObject, Value,
 };
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion_ml_redshift::keep_digits;
 
 use super::{count_answer, model_name, run_count, select_template};
+use crate::catalog::RelationName;
 use crate::error::invalid;
-use crate::relations::StoredTable;
+use crate::relations::{StoredTable, folded, takes_no_null};
 use crate::resolve::resolve;
 use crate::session::MlSession;
 
@@ -31,12 +34,26 @@ pub(super) async fn execute(session: &MlSession, insert: &Insert) -> Result<Opti
     let table = session.context().table_provider(reference).await?;
     let mut insert = insert.clone();
     fill_defaults(session, table.as_ref(), &mut insert)?;
+    keep_decimals(&table.schema(), &mut insert);
     let mut statement = DFStatement::Statement(Box::new(SqlStatement::Insert(insert)));
     resolve(session, &mut statement, None).await?;
     let plan = nullable_values(session.plan(statement).await?)?;
-    match table.downcast_ref::<StoredTable>() {
-        Some(_) => count_answer(session, run_count(session.context().state(), plan).await?).map(Some),
-        None => session.context().execute_logical_plan(plan).await.map(Some),
+    let count = run_count(session.context().state(), plan).await;
+    count_answer(session, count.map_err(|error| not_null(error, &name, &table.schema()))?).map(Some)
+}
+
+/// DataFusion's error of a NULL in a table that is in memory, in the words of one that is stored.
+fn not_null(error: DataFusionError, table: &RelationName, schema: &Schema) -> DataFusionError {
+    let column = match error.find_root() {
+        DataFusionError::Execution(text) => text
+            .strip_prefix("Invalid batch column at '")
+            .and_then(|rest| rest.strip_suffix("' has null but schema specifies non-nullable"))
+            .and_then(|position| schema.fields().get(position.parse::<usize>().ok()?)),
+        _ => None,
+    };
+    match column {
+        Some(column) => takes_no_null(table, column.name()),
+        None => error,
     }
 }
 
@@ -81,6 +98,24 @@ fn fill_defaults(session: &MlSession, table: &dyn TableProvider, insert: &mut In
     Ok(())
 }
 
+/// Has the literals for columns of decimals read digit by digit.
+fn keep_decimals(schema: &Schema, insert: &mut Insert) {
+    let Some(SetExpr::Values(values)) = insert.source.as_mut().map(|query| query.body.as_mut()) else { return };
+    let is_decimal = |column: &ObjectName| {
+        let field = name_of(column).and_then(|name| schema.field_with_name(&name).ok());
+        field.is_some_and(|field| matches!(field.data_type(), DataType::Decimal128(..)))
+    };
+    let decimals: Vec<bool> = insert.columns.iter().map(is_decimal).collect();
+    for row in &mut values.rows {
+        let values = row.content.iter_mut().zip(&decimals);
+        values.filter(|(_, is_decimal)| **is_decimal).for_each(|(value, _)| keep_digits(value));
+    }
+}
+
+fn name_of(column: &ObjectName) -> Option<String> {
+    column.0.last().and_then(|part| part.as_ident()).map(folded)
+}
+
 /// Whether the word DEFAULT stands in the place of a value.
 pub(super) fn is_default(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"))
@@ -88,7 +123,7 @@ pub(super) fn is_default(expr: &Expr) -> bool {
 
 /// The expression of a column's default; NULL if it has none.
 fn default_of(session: &MlSession, table: &dyn TableProvider, column: &ObjectName) -> Result<Expr> {
-    let name = column.0.last().and_then(|part| part.as_ident()).map(crate::relations::folded).unwrap_or_default();
+    let name = name_of(column).unwrap_or_default();
     let stored = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table());
     let text = match stored {
         Some(entry) => {

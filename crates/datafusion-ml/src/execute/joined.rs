@@ -1,12 +1,11 @@
-//! The rows of a table beside those of other tables: what `UPDATE ... FROM` and `DELETE ... USING` leave of them.
+//! The rows of a table beside those of other tables: what `UPDATE ... FROM`, `DELETE ... USING` and `MERGE` look at.
 
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableFactor,
-    TableWithJoins,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
-use super::modify::choose;
 use super::select_template;
 use crate::catalog::TableEntry;
 use crate::error::invalid;
@@ -15,12 +14,9 @@ use crate::session::MlSession;
 /// Every row of the target, with every row of the sources for which the condition is true, if there are any.
 const JOIN: &str = "SELECT 1 FROM t LEFT JOIN (t CROSS JOIN (SELECT 1 AS \"#is\") AS \"#match\") ON true";
 
-/// What tells a row that has been matched from others.
-const IS_MATCHED: &str = "SELECT \"#match\".\"#is\" IS NOT NULL";
-
 /// A table that is changed where rows of others match.
 pub(super) struct Joined<'a> {
-    pub(super) target: &'a TableWithJoins,
+    pub(super) target: &'a TableFactor,
     pub(super) sources: &'a [TableWithJoins],
     pub(super) condition: Option<&'a Expr>,
 }
@@ -28,72 +24,28 @@ pub(super) struct Joined<'a> {
 impl Joined<'_> {
     /// The rows of the target that nothing matches.
     pub(super) fn unmatched(&self, session: &MlSession, table: &TableEntry) -> Result<Query> {
-        let name = self.name()?;
-        self.query(session, self.target.relation.clone(), |select, is_matched| {
-            select.projection = table.columns.iter().map(|column| of(&name, &column.name, &column.name)).collect();
-            select.selection = Some(Expr::IsFalse(Box::new(Expr::Nested(Box::new(is_matched)))));
-        })
-    }
-
-    /// All rows of the target, with other values in those that something matches; and a row for each of these. If several
-    /// rows match one, any of them gives the values.
-    pub(super) fn updated(
-        &self,
-        session: &MlSession,
-        table: &TableEntry,
-        assignments: &[(String, Expr)],
-    ) -> Result<(Query, Query)> {
-        let name = self.name()?;
-        let mut numbered = select_template(session, "SELECT *, row_number() OVER () AS \"#row\" FROM t")?;
-        select_of(&mut numbered)?.from = vec![self.target.clone()];
-        let mut target = factor_of(&mut select_template(session, "SELECT 1 FROM (SELECT 1) AS t")?)?;
-        if let TableFactor::Derived { subquery, alias, .. } = &mut target {
-            **subquery = numbered;
-            alias.iter_mut().for_each(|alias| alias.name = name.clone());
-        }
-        let last = "SELECT row_number() OVER (PARTITION BY \"#row\") AS \"#nth\"";
-        let last = select_of(&mut select_template(session, last)?)?.projection.clone();
-        let rows = self.query(session, target, |select, is_matched| {
-            let columns = table.columns.iter().enumerate().map(|(position, column)| {
-                let new = assignments.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone());
-                let old = Expr::CompoundIdentifier(vec![name.clone(), quoted(&column.name)]);
-                let expr = match new {
-                    Some(new) => choose(is_matched.clone(), new, old),
-                    None => old,
-                };
-                SelectItem::ExprWithAlias { expr, alias: quoted(&format!("#{position}")) }
-            });
-            select.projection = columns.chain(last).collect();
-            select.projection.push(SelectItem::ExprWithAlias { expr: is_matched, alias: quoted("#matched") });
-        })?;
-        let outer = |condition: &str| -> Result<Query> {
-            let mut outer =
-                select_template(session, &format!("SELECT 1 FROM (SELECT 1) AS t WHERE \"#nth\" = 1{condition}"))?;
-            let select = select_of(&mut outer)?;
-            if let Some(TableFactor::Derived { subquery, .. }) = select.from.first_mut().map(|from| &mut from.relation)
-            {
-                **subquery = rows.clone();
-            }
-            Ok(outer)
-        };
-        let mut changed = outer("")?;
-        let columns = table.columns.iter().enumerate().map(|(position, column)| SelectItem::ExprWithAlias {
-            expr: Expr::Identifier(quoted(&format!("#{position}"))),
-            alias: quoted(&column.name),
-        });
-        select_of(&mut changed)?.projection = columns.collect();
-        Ok((changed, outer(" AND \"#matched\"")?))
-    }
-
-    /// A query over the join, as `change` changes it with the expression that tells whether a row has been matched.
-    fn query(&self, session: &MlSession, target: TableFactor, change: impl FnOnce(&mut Select, Expr)) -> Result<Query> {
-        let mut is_matched = select_template(session, IS_MATCHED)?;
-        let Some(SelectItem::UnnamedExpr(is_matched)) = select_of(&mut is_matched)?.projection.pop() else {
-            return Err(invalid("a query of one expression has none"));
-        };
-        let mut query = select_template(session, JOIN)?;
+        let name = table_name(self.target)?;
+        let mut query = self.query(session, self.target.clone())?;
         let select = select_of(&mut query)?;
-        if let Some(from) = select.from.first_mut()
+        let item = |column: &str| SelectItem::ExprWithAlias { expr: column_of(&name, column), alias: quoted(column) };
+        select.projection = table.columns.iter().map(|column| item(&column.name)).collect();
+        let is_matched = Expr::Nested(Box::new(is_matched(session)?));
+        select.selection = Some(Expr::IsFalse(Box::new(is_matched)));
+        Ok(query)
+    }
+
+    /// These items of every row of the target, and `#nth`: if several rows match one, they are counted from 1.
+    pub(super) fn matched(&self, session: &MlSession, items: Vec<SelectItem>) -> Result<Query> {
+        let mut query = self.query(session, numbered(session, self.target, "#row")?)?;
+        select_of(&mut query)?.projection = items;
+        select_of(&mut query)?.projection.push(nth_of(session, "#row")?);
+        Ok(query)
+    }
+
+    /// A query over the join.
+    fn query(&self, session: &MlSession, target: TableFactor) -> Result<Query> {
+        let mut query = select_template(session, JOIN)?;
+        if let Some(from) = select_of(&mut query)?.from.first_mut()
             && let Some(join) = from.joins.first_mut()
             && let TableFactor::NestedJoin { table_with_joins: sources, .. } = &mut join.relation
             && let (JoinOperator::Left(on) | JoinOperator::LeftOuter(on), Some((first, others))) =
@@ -118,38 +70,72 @@ impl Joined<'_> {
         } else {
             return Err(invalid("the tables beside the one that is changed cannot be joined to it"));
         }
-        change(select, is_matched);
         Ok(query)
-    }
-
-    /// By what the condition calls the target.
-    fn name(&self) -> Result<Ident> {
-        let name = match &self.target.relation {
-            TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
-            TableFactor::Table { name, .. } => name.0.last().and_then(ObjectNamePart::as_ident).cloned(),
-            _ => None,
-        };
-        name.ok_or_else(|| invalid(format!("{} is not the name of a table", self.target)))
     }
 }
 
-fn select_of(query: &mut Query) -> Result<&mut Select> {
+/// What tells a row that has been matched from others.
+pub(super) fn is_matched(session: &MlSession) -> Result<Expr> {
+    expression_template(session, "\"#match\".\"#is\" IS NOT NULL")
+}
+
+/// The table with its rows numbered in a column of that name, which is the table's name, too, if it has none.
+pub(super) fn numbered(session: &MlSession, factor: &TableFactor, number: &str) -> Result<TableFactor> {
+    let text = format!("SELECT 1 FROM (SELECT *, row_number() OVER () AS \"{number}\" FROM t) AS t");
+    let mut outer = select_template(session, &text)?;
+    let from = select_of(&mut outer)?.from.pop();
+    let Some(TableFactor::Derived { mut subquery, alias: Some(alias), lateral, sample }) =
+        from.map(|from| from.relation)
+    else {
+        return Err(invalid("a query that was to be of a query is none"));
+    };
+    if let Some(from) = select_of(&mut subquery)?.from.first_mut() {
+        from.relation = factor.clone();
+    }
+    let name = table_name(factor).unwrap_or_else(|_| quoted(number));
+    let alias = TableAlias { name, columns: Vec::new(), ..alias };
+    Ok(TableFactor::Derived { subquery, alias: Some(alias), lateral, sample })
+}
+
+/// `#nth`: counts the rows that have the same number in a column that [`numbered`] has made.
+pub(super) fn nth_of(session: &MlSession, number: &str) -> Result<SelectItem> {
+    let expr = expression_template(session, &format!("row_number() OVER (PARTITION BY \"{number}\")"))?;
+    Ok(SelectItem::ExprWithAlias { expr, alias: quoted("#nth") })
+}
+
+/// By what expressions call the table.
+pub(super) fn table_name(factor: &TableFactor) -> Result<Ident> {
+    let name = match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(alias.name.clone())
+        }
+        TableFactor::Table { name, .. } => name.0.last().and_then(ObjectNamePart::as_ident).cloned(),
+        _ => None,
+    };
+    name.ok_or_else(|| invalid(format!("{factor} is not the name of a table")))
+}
+
+/// A column of a table.
+pub(super) fn column_of(table: &Ident, column: &str) -> Expr {
+    Expr::CompoundIdentifier(vec![table.clone(), quoted(column)])
+}
+
+pub(super) fn select_of(query: &mut Query) -> Result<&mut Select> {
     match query.body.as_mut() {
         SetExpr::Select(select) => Ok(select),
         _ => Err(invalid("a query that was to be a SELECT is none")),
     }
 }
 
-fn factor_of(query: &mut Query) -> Result<TableFactor> {
-    let from = select_of(query)?.from.pop();
-    from.map(|from| from.relation).ok_or_else(|| invalid("a query that was to have a FROM has none"))
+/// The expression of a text of ours.
+pub(super) fn expression_template(session: &MlSession, text: &str) -> Result<Expr> {
+    let mut query = select_template(session, &format!("SELECT {text}"))?;
+    match select_of(&mut query)?.projection.pop() {
+        Some(SelectItem::UnnamedExpr(expr)) => Ok(expr),
+        _ => Err(invalid("a query of one expression has none")),
+    }
 }
 
 fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
-}
-
-fn of(table: &Ident, column: &str, alias: &str) -> SelectItem {
-    let expr = Expr::CompoundIdentifier(vec![table.clone(), quoted(column)]);
-    SelectItem::ExprWithAlias { expr, alias: quoted(alias) }
 }

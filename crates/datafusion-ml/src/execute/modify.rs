@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use datafusion::error::Result;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident, lit};
 use datafusion::prelude::DataFrame;
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken as Attached;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, CaseWhen, Delete, Expr, FromTable, Ident, ObjectName, Query, Select, SelectItem,
-    SetExpr, TableFactor, TableWithJoins, Truncate, Update, UpdateTableFromKind,
+    Delete, Expr, FromTable, Query, Select, SetExpr, TableFactor, Truncate, Update, UpdateTableFromKind, Value,
 };
 
-use super::insert::{default_expression, is_default};
-use super::joined::Joined;
+use super::joined::{Joined, column_of, is_matched, table_name};
+use super::rewriting::{Case, Rewriting, assigned_values, flag_name};
 use super::{count_answer, model_name, no_rows, plan_query, run_count, select_template};
 use crate::authorize::check_relation;
 use crate::catalog::{Action, CatalogState, Privilege, RelationEntry, RelationKind, TableEntry};
 use crate::error::invalid;
-use crate::relations::{Change, StoredRelations, folded, write_plan};
+use crate::relations::{Change, StoredRelations, write_plan};
 use crate::session::MlSession;
 
 /// Keeps the rows for which the condition is not true; `None`, and nothing done, if the table is not of the store.
@@ -27,112 +26,85 @@ pub(super) async fn delete(
 ) -> Result<Option<DataFrame>> {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     let [table] = from.as_slice() else { return Ok(None) };
-    let Some(entry) = stored(session, relations, table, Privilege::Delete).await? else { return Ok(None) };
+    let Some(entry) = stored(session, relations, &table.relation, &[Privilege::Delete]).await? else {
+        return Ok(None);
+    };
     if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() {
         return Err(invalid(
             "DELETE with RETURNING, ORDER BY or LIMIT is not supported; write DELETE FROM t WHERE x IN (SELECT ...)",
         ));
     }
     let rows = entry.table().map_or(0, TableEntry::rows);
-    if let (Some(using), Some(stored)) = (&delete.using, entry.table()) {
-        let joined = Joined { target: table, sources: using, condition: delete.selection.as_ref() };
-        let plan = plan_query(session, joined.unmatched(session, stored)?).await?;
-        let kept = run_count(
-            session.context().state(),
-            write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("DELETE"))?,
-        )
-        .await?;
-        return count_answer(session, rows.saturating_sub(kept)).map(Some);
-    }
-    let Some(condition) = &delete.selection else {
-        commit_no_rows(relations, &entry, "DELETE").await?;
-        return count_answer(session, rows).map(Some);
+    let kept = match (&delete.using, entry.table(), &delete.selection) {
+        (Some(using), Some(stored), condition) => {
+            let joined = Joined { target: &table.relation, sources: using, condition: condition.as_ref() };
+            joined.unmatched(session, stored)?
+        }
+        (_, _, Some(condition)) => query(session, |select| {
+            select.from = vec![table.clone()];
+            select.selection = Some(Expr::IsNotTrue(Box::new(Expr::Nested(Box::new(condition.clone())))));
+        })?,
+        (_, _, None) => {
+            commit_no_rows(relations, &entry, "DELETE").await?;
+            return count_answer(session, rows).map(Some);
+        }
     };
-    let kept = query(session, |select| {
-        select.from = vec![table.clone()];
-        select.selection = Some(Expr::IsNotTrue(Box::new(Expr::Nested(Box::new(condition.clone())))));
-    })?;
-    let plan = plan_query(session, kept).await?;
-    let kept = run_count(
-        session.context().state(),
-        write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("DELETE"))?,
-    )
-    .await?;
+    let kept = plan_query(session, kept).await?;
+    let kept = replace_rows(session, relations, &entry, kept, "DELETE").await?;
     count_answer(session, rows.saturating_sub(kept)).map(Some)
 }
 
 /// Writes all rows anew, with other values where the condition is true; `None`, and nothing done, if the table is not of
-/// the store.
+/// the store. If several rows of FROM match one, any of them gives the values.
 pub(super) async fn update(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
     update: &Update,
 ) -> Result<Option<DataFrame>> {
-    let Some(entry) = stored(session, relations, &update.table, Privilege::Update).await? else { return Ok(None) };
+    let target = &update.table.relation;
+    let Some(entry) = stored(session, relations, target, &[Privilege::Update]).await? else { return Ok(None) };
     if update.returning.is_some() || update.limit.is_some() || !update.order_by.is_empty() {
         return Err(invalid(
             "UPDATE with RETURNING, ORDER BY or LIMIT is not supported; write WHERE x IN (SELECT ...)",
         ));
     }
     let Some(table) = entry.table() else { return Ok(None) };
-    let mut assignments = update.assignments.iter().map(assignment).collect::<Result<Vec<_>>>()?;
-    if let Some((name, _)) =
-        assignments.iter().find(|(name, _)| table.columns.iter().all(|column| column.name != *name))
-    {
-        return Err(invalid(format!("table {} has no column {name}", entry.name)));
-    }
-    for (name, value) in &mut assignments {
-        let Some(column) = table.columns.iter().find(|column| column.name == *name) else { continue };
-        if column.identity.is_some_and(|identity| !identity.by_default) {
-            return Err(invalid(format!(
-                "column {name} of table {} is numbered (IDENTITY) and takes no values; set other columns",
-                entry.name
-            )));
+    let values = assigned_values(session, &entry, table, &update.assignments)?;
+    let name = table_name(target)?;
+    let old = |column: &str| column_of(&name, column);
+    let (rewriting, rows) = match &update.from {
+        Some(UpdateTableFromKind::BeforeSet(sources) | UpdateTableFromKind::AfterSet(sources)) => {
+            let rewriting = Rewriting::new(&entry, table, vec![Case { condition: is_matched(session)?, values }])?;
+            let joined = Joined { target, sources, condition: update.selection.as_ref() };
+            let rows = plan_query(session, joined.matched(session, rewriting.items(old))?).await?;
+            (rewriting, LogicalPlanBuilder::from(rows).filter(ident("#nth").eq(lit(1)))?.build()?)
         }
-        if is_default(value) {
-            *value = default_expression(session, column.default.as_deref())?;
+        None => {
+            let condition = update.selection.clone().unwrap_or_else(|| Expr::value(Value::Boolean(true)));
+            let rewriting = Rewriting::new(&entry, table, vec![Case { condition, values }])?;
+            let query = query(session, |select| {
+                select.from = vec![update.table.clone()];
+                select.projection = rewriting.items(old);
+            })?;
+            (rewriting, plan_query(session, query).await?)
         }
-    }
-    if let Some(UpdateTableFromKind::BeforeSet(sources) | UpdateTableFromKind::AfterSet(sources)) = &update.from {
-        let joined = Joined { target: &update.table, sources, condition: update.selection.as_ref() };
-        let (changed, matched) = joined.updated(session, table, &assignments)?;
-        let matched = plan_query(session, matched).await?;
-        let count = session.context().execute_logical_plan(matched).await?.count().await? as u64;
-        let plan = plan_query(session, changed).await?;
-        run_count(
-            session.context().state(),
-            write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("UPDATE"))?,
-        )
-        .await?;
-        return count_answer(session, count).map(Some);
-    }
-    let counted = query(session, |select| {
-        select.from = vec![update.table.clone()];
-        select.selection.clone_from(&update.selection);
-    })?;
-    let counted = plan_query(session, counted).await?;
-    let count = session.context().execute_logical_plan(counted).await?.count().await? as u64;
-    let changed = query(session, |select| {
-        select.from = vec![update.table.clone()];
-        let columns = table.columns.iter().map(|column| {
-            let old = Expr::Identifier(Ident::with_quote('"', &column.name));
-            let new = assignments.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone());
-            let expr = match (new, &update.selection) {
-                (None, _) => old,
-                (Some(new), None) => new,
-                (Some(new), Some(condition)) => choose(condition.clone(), new, old),
-            };
-            SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', &column.name) }
-        });
-        select.projection = columns.collect();
-    })?;
-    let plan = plan_query(session, changed).await?;
-    run_count(
-        session.context().state(),
-        write_plan(relations, entry.as_ref().clone(), plan, Change::Replace("UPDATE"))?,
-    )
-    .await?;
+    };
+    let changed = session.context().execute_logical_plan(rows.clone()).await?.filter(ident(flag_name(0)))?;
+    let count = changed.count().await? as u64;
+    replace_rows(session, relations, &entry, rewriting.rows(rows)?, "UPDATE").await?;
     count_answer(session, count).map(Some)
+}
+
+/// Writes the rows in place of the table's, for such a statement; answers how many they are.
+pub(super) async fn replace_rows(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    entry: &RelationEntry,
+    rows: LogicalPlan,
+    statement: &'static str,
+) -> Result<u64> {
+    let plan = write_plan(relations, entry.clone(), rows, Change::Replace(statement))?;
+    run_count(session.context().state(), plan).await
 }
 
 /// Leaves tables without rows; `None`, and nothing done, if one is not of the store.
@@ -156,21 +128,23 @@ pub(super) async fn truncate(
     no_rows(session).map(Some)
 }
 
-/// The table of the store that the statement changes.
-async fn stored(
+/// The table of the store that the statement changes, which needs these privileges.
+pub(super) async fn stored(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
-    table: &TableWithJoins,
-    privilege: Privilege,
+    table: &TableFactor,
+    privileges: &[Privilege],
 ) -> Result<Option<Arc<RelationEntry>>> {
-    let TableFactor::Table { name, .. } = &table.relation else { return Ok(None) };
+    let TableFactor::Table { name, .. } = table else { return Ok(None) };
     let name = model_name(session, name)?;
     let state = relations.catalog.refresh().await?;
     let rights = session.shared.guard.rights(&state);
     let entry = state.relation(&name).filter(|_| !relations.is_of_context(&name));
     let entry = entry.filter(|entry| rights.may_see(&state, entry));
     if let Some(entry) = entry {
-        check_relation(&state, &rights, privilege, entry)?;
+        for privilege in privileges {
+            check_relation(&state, &rights, *privilege, entry)?;
+        }
     }
     match entry {
         Some(entry) if entry.table().is_none() => {
@@ -202,24 +176,4 @@ fn query(session: &MlSession, change: impl FnOnce(&mut Select)) -> Result<Query>
         change(select);
     }
     Ok(query)
-}
-
-/// `CASE WHEN condition THEN new ELSE old END`
-pub(super) fn choose(condition: Expr, new: Expr, old: Expr) -> Expr {
-    Expr::Case {
-        case_token: Attached::empty(),
-        end_token: Attached::empty(),
-        operand: None,
-        conditions: vec![CaseWhen { condition, result: new }],
-        else_result: Some(Box::new(old)),
-    }
-}
-
-fn assignment(assignment: &Assignment) -> Result<(String, Expr)> {
-    let name: Option<&Ident> = match &assignment.target {
-        AssignmentTarget::ColumnName(ObjectName(parts)) => parts.last().and_then(|part| part.as_ident()),
-        AssignmentTarget::Tuple(_) => None,
-    };
-    let name = name.ok_or_else(|| invalid(format!("{assignment} is not supported; set columns one by one")))?;
-    Ok((folded(name), assignment.value.clone()))
 }

@@ -8,6 +8,7 @@
 //! then commits an entry that names them: the table is changed at once or, if anything fails before, not at all. What was
 //! written in vain, and what no entry names any more, lies in the store until VACUUM.
 
+mod assignment;
 mod encoding;
 mod external;
 mod rows;
@@ -27,8 +28,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use parking_lot::Mutex;
 
+pub(crate) use self::assignment::assign;
 pub(crate) use self::encoding::{decode_schema, encode_schema};
 pub(crate) use self::external::{READER, absolute_locations, role_of, statement_of};
+pub(crate) use self::rows::takes_no_null;
 pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -38,8 +38,7 @@ impl RowGate {
         for (position, column) in self.columns.iter_mut().enumerate() {
             let (array, field) = (&mut arrays[position], self.schema.field(position));
             if array.data_type() != field.data_type() {
-                *array =
-                    assigned(array, field.data_type()).map_err(|e| unfit(&self.table, &column.name, &e.to_string()))?;
+                *array = assigned(&self.table, &column.name, array, field.data_type())?;
             }
             if field.extension_type_name() == Some("arrow.json") {
                 check_json(&self.table, &column.name, array)?;
@@ -48,12 +47,10 @@ impl RowGate {
                 *array = number(&self.table, &column.name, identity, array)?;
             }
             if !field.is_nullable() && array.logical_null_count() > 0 {
-                return Err(data(format!(
-                    "column {} of table {} takes no NULL (NOT NULL), and a row has none there; give it a value",
-                    column.name, self.table
-                )));
+                return Err(takes_no_null(&self.table, &column.name));
             }
             if let Some(max_bytes) = column.max_bytes {
+                *array = without_blanks(array, is_filled_up(column), max_bytes)?;
                 check_length(&self.table, column, max_bytes, array)?;
             }
         }
@@ -61,9 +58,18 @@ impl RowGate {
     }
 }
 
-/// The values in another type, where every one has a place in it. Numbers with decimals are rounded to whole ones, ties away
-/// from zero, as Redshift's assignments do.
-fn assigned(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+/// The values in the type of a column; fails if one has no place in it. Numbers with decimals are rounded to whole ones, ties
+/// away from zero, as Redshift's assignments do.
+pub(super) fn assigned(
+    table: &RelationName,
+    column: &str,
+    values: &ArrayRef,
+    data_type: &DataType,
+) -> Result<ArrayRef> {
+    fitted(values, data_type).map_err(|e| unfit(table, column, &e.to_string()))
+}
+
+fn fitted(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     let options = CastOptions { safe: false, ..Default::default() };
     let whole = match values.data_type() {
         DataType::Float32 | DataType::Float64 if data_type.is_integer() => {
@@ -77,6 +83,13 @@ fn assigned(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowEr
         _ => Arc::clone(values),
     };
     cast_with_options(&whole, data_type, &options)
+}
+
+/// The error of a NULL where there must be none.
+pub(crate) fn takes_no_null(table: &RelationName, column: &str) -> DataFusionError {
+    data(format!(
+        "column {column} of table {table} takes no NULL (NOT NULL), and a row has none there; give it a value"
+    ))
 }
 
 fn unfit(table: &RelationName, column: &str, fact: &str) -> DataFusionError {
@@ -123,15 +136,34 @@ fn number(table: &RelationName, column: &str, identity: &mut Identity, given: &A
     cast(&Int64Array::from(numbers), &data_type).map_err(Into::into)
 }
 
-fn check_length(table: &RelationName, column: &ColumnEntry, max_bytes: u64, array: &ArrayRef) -> Result<()> {
-    let too_long = |text: Option<&str>| text.filter(|text| text.len() as u64 > max_bytes).map(str::to_owned);
-    let found = match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().iter().find_map(too_long),
-        DataType::LargeUtf8 => array.as_string::<i64>().iter().find_map(too_long),
-        DataType::Utf8View => array.as_string_view().iter().find_map(too_long),
-        _ => None,
+/// Whether Redshift fills values of the column up with blanks, which mean nothing then.
+fn is_filled_up(column: &ColumnEntry) -> bool {
+    let name = column.data_type.split('(').next().unwrap_or_default().trim().to_ascii_uppercase();
+    ["CHAR", "CHARACTER", "NCHAR", "BPCHAR"].contains(&name.as_str())
+}
+
+/// The texts without the blanks at their end, if `all` are to go, or else without those that are too many.
+///
+/// Source: [significance of trailing blanks](https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html).
+fn without_blanks(array: &ArrayRef, all: bool, max_bytes: u64) -> Result<ArrayRef> {
+    let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let fit = |text: &str| -> usize {
+        let trimmed = text.trim_end_matches(' ').len();
+        match all {
+            true => trimmed,
+            false if trimmed <= max_bytes => text.len().min(max_bytes),
+            false => text.len(),
+        }
     };
-    match found {
+    if !texts(array).flatten().any(|text| fit(text) < text.len()) {
+        return Ok(Arc::clone(array));
+    }
+    let fitted: StringArray = texts(array).map(|text| text.map(|text| &text[..fit(text)])).collect();
+    Ok(cast(&fitted, array.data_type())?)
+}
+
+fn check_length(table: &RelationName, column: &ColumnEntry, max_bytes: u64, array: &ArrayRef) -> Result<()> {
+    match texts(array).flatten().find(|text| text.len() as u64 > max_bytes) {
         None => Ok(()),
         Some(text) => Err(data(format!(
             "'{}' has {} bytes, too many for column {} of table {table}, a {}; shorten it, or make the column wider",
@@ -140,6 +172,16 @@ fn check_length(table: &RelationName, column: &ColumnEntry, max_bytes: u64, arra
             column.name,
             column.data_type
         ))),
+    }
+}
+
+/// The texts of a column; none if it has no texts.
+fn texts(array: &ArrayRef) -> Box<dyn Iterator<Item = Option<&str>> + '_> {
+    match array.data_type() {
+        DataType::Utf8 => Box::new(array.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => Box::new(array.as_string::<i64>().iter()),
+        DataType::Utf8View => Box::new(array.as_string_view().iter()),
+        _ => Box::new(std::iter::empty()),
     }
 }
 

@@ -88,8 +88,8 @@ impl StoredSink {
     ) -> Result<(Vec<FileEntry>, Vec<ColumnEntry>)> {
         let mut columns = self.table.columns.clone();
         if self.change.is_replacement() {
-            // The rows are the table's own, which have their numbers.
-            columns.iter_mut().for_each(|column| column.identity = None);
+            // Most rows are the table's own, which have their numbers.
+            columns.iter_mut().filter_map(|column| column.identity.as_mut()).for_each(|it| it.by_default = true);
         }
         let gate = RowGate::new(self.entry.name.clone(), Arc::clone(&self.strict), columns);
         let gate = Arc::new(Mutex::new(gate));
@@ -130,7 +130,13 @@ impl StoredSink {
             .collect::<Result<_>>()?;
         files.sort_by_key(|file| file_number(&file.path));
         let gate = Arc::try_unwrap(gate).map_err(|_| external(Error::internal("rows are still being written")))?;
-        Ok((files, gate.into_inner().into_columns()))
+        let mut columns = gate.into_inner().into_columns();
+        for (column, before) in columns.iter_mut().zip(&self.table.columns) {
+            if let (Some(identity), Some(before)) = (&mut column.identity, before.identity) {
+                identity.by_default = before.by_default;
+            }
+        }
+        Ok((files, columns))
     }
 
     /// The table with these files, in the state that the commit is to follow.
@@ -139,10 +145,7 @@ impl StoredSink {
         let current = state.relation(name);
         let mut entry = self.entry.clone();
         entry.version = version;
-        let mut table = self.table.clone();
-        if !self.change.is_replacement() {
-            table.columns = columns.to_vec();
-        }
+        let mut table = TableEntry { columns: columns.to_vec(), ..self.table.clone() };
         let rights = self.relations.rights(state)?;
         match (self.change, current) {
             (Change::Create, Some(other)) => return Err(exists(state, &rights, other)),

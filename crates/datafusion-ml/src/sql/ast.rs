@@ -2,7 +2,7 @@
 
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::sql::parser::Statement as DFStatement;
-use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query};
+use datafusion::sql::sqlparser::ast::{DataType, Ident, Merge, ObjectName, Query};
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::Task;
 
@@ -37,6 +37,8 @@ pub enum Statement {
     Copy(Box<Copy>),
     /// `UNLOAD`
     Unload(Box<Unload>),
+    /// `MERGE ... REMOVE DUPLICATES`: the statement without these two words. `MERGE ... WHEN` is DataFusion's parser's.
+    RemoveDuplicates(Box<Merge>),
     /// A statement about users, groups, roles, and what they may do.
     Access(Box<AccessStatement>),
 }

@@ -35,6 +35,7 @@ impl Display for Statement {
             Self::AlterTable(statement) => statement.fmt(f),
             Self::Copy(statement) => statement.fmt(f),
             Self::Unload(statement) => statement.fmt(f),
+            Self::RemoveDuplicates(merge) => write!(f, "{merge} REMOVE DUPLICATES"),
             Self::Access(statement) => statement.fmt(f),
         }
     }

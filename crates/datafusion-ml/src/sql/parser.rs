@@ -2,6 +2,7 @@
 
 mod access;
 mod alter_table;
+mod analyze;
 mod bounds;
 mod copy;
 mod create_external_model;
@@ -17,8 +18,8 @@ use std::str::FromStr;
 
 use datafusion::common::format::{ExplainFormat, ExplainStatementOptions};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::sql::parser::{DFParser, DFParserBuilder};
-use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query};
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as DFStatement};
+use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query, Statement as SqlStatement};
 use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
@@ -142,7 +143,19 @@ impl<'a> MlParser<'a> {
         if let Some(statement) = self.explain_create_model()? {
             return Ok(Statement::ExplainCreateModel(statement));
         }
-        Ok(Statement::DataFusion(Box::new(self.inner.parse_statement().map_err(with_near_keyword)?)))
+        if let Some(statement) = self.analyze_compression()? {
+            return Ok(statement);
+        }
+        let statement = self.inner.parse_statement().map_err(with_near_keyword)?;
+        if let DFStatement::Statement(inner) = &statement
+            && let SqlStatement::Merge(merge) = inner.as_ref()
+            && merge.clauses.is_empty()
+            && self.at_words(0, &["REMOVE", "DUPLICATES"])
+        {
+            self.skip(2);
+            return Ok(Statement::RemoveDuplicates(Box::new(merge.clone())));
+        }
+        Ok(Statement::DataFusion(Box::new(statement)))
     }
 
     /// EXPLAIN CREATE MODEL; `None`, and nothing consumed, if the next statement is another.

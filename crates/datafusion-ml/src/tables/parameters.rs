@@ -52,7 +52,8 @@ fn table(function: TableFunction, model: &dyn Model, member: i64) -> Result<Opti
     }
 }
 
-/// A row per node; `feature`, `threshold` (values below it go left), `default_left` (where NULL goes), `left_child`, `right_child`
+/// A row per node; `base_score` is where the sum of leaves begins, in the unit of predictions (with a logistic objective its
+/// logit is what leaves are added to), NULL if the model has none; `feature`, `threshold` (values below it go left), `default_left` (where NULL goes), `left_child`, `right_child`
 /// and `gain` are NULL of leaves, `value` is what a leaf adds.
 fn trees(parameters: &Parameters, member: i64) -> Result<RecordBatch> {
     let column = |name: &str, data_type: &DataType| -> Result<ArrayRef> {
@@ -67,7 +68,11 @@ fn trees(parameters: &Parameters, member: i64) -> Result<RecordBatch> {
         .map(|index| index.map(|index| names.get(index as usize).cloned().unwrap_or_else(|| format!("f{index}"))))
         .collect();
     let (integer, double) = (DataType::Int64, DataType::Float64);
-    let columns: [(&str, ArrayRef); 12] = [
+    let scores: Vec<f64> = parameters.scalar("base_score").unwrap_or_default();
+    let classes = column("class", &DataType::UInt32)?;
+    let classes = classes.as_primitive::<UInt32Type>().iter();
+    let base_scores: Float64Array = classes.map(|class| scores.get(class? as usize).copied()).collect();
+    let columns: [(&str, ArrayRef); 13] = [
         ("member", Arc::new(Int64Array::from(vec![member; features.len()]))),
         ("tree", column("tree", &integer)?),
         ("class", column("class", &integer)?),
@@ -80,6 +85,7 @@ fn trees(parameters: &Parameters, member: i64) -> Result<RecordBatch> {
         ("gain", column("gain", &double)?),
         ("value", column("value", &double)?),
         ("cover", column("cover", &double)?),
+        ("base_score", Arc::new(base_scores)),
     ];
     Ok(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?)
 }
