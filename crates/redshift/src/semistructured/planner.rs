@@ -1,6 +1,6 @@
 //! From the syntax of paths, comparisons and arithmetic to the functions that do them.
 
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Column, DFSchema, TableReference, plan_err};
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
@@ -65,15 +65,15 @@ impl ExprPlanner for SuperExprPlanner {
             }
             Expr::BinaryExpr(_) => true,
             expr => {
-                let field = expr.to_field(schema).map(|(_, field)| field);
+                let field = field_of(expr, schema);
                 !is_path(expr) && field.is_ok_and(|field| !is_super(&field) && !is_nested(field.data_type()))
             }
         };
         if is_plain(&binary.left) && is_plain(&binary.right) {
             return Ok(PlannerResult::Original(binary));
         }
-        let (Some(operator), Ok((_, left)), Ok((_, right))) =
-            (operator(&binary.op), binary.left.to_field(schema), binary.right.to_field(schema))
+        let (Some(operator), Ok(left), Ok(right)) =
+            (operator(&binary.op), field_of(&binary.left, schema), field_of(&binary.right, schema))
         else {
             return Ok(PlannerResult::Original(binary));
         };
@@ -106,6 +106,19 @@ impl ExprPlanner for SuperExprPlanner {
             }
         };
         Ok(PlannerResult::Planned(planned.alias(name)))
+    }
+}
+
+/// What is known of the value. DataFusion forgets of MIN and MAX of SUPER what they are of.
+fn field_of(expr: &Expr, schema: &DFSchema) -> Result<FieldRef> {
+    let (name, args) = match expr {
+        Expr::AggregateFunction(aggregate) => (aggregate.func.name(), aggregate.params.args.as_slice()),
+        Expr::WindowFunction(window) => (window.fun.name(), window.params.args.as_slice()),
+        _ => ("", [].as_slice()),
+    };
+    match args {
+        [value] if matches!(name, "min" | "max") => field_of(value, schema),
+        _ => expr.to_field(schema).map(|(_, field)| field),
     }
 }
 
