@@ -9,7 +9,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::ScaleInterval;
+use crate::functions::scale_interval;
 use crate::operators::{compares, operator};
 
 /// Multiplies and divides intervals by numbers, and compares dates with timestamps in the timestamps' unit, where DataFusion
@@ -21,7 +21,7 @@ pub(crate) struct TimePlanner {
 
 impl Default for TimePlanner {
     fn default() -> Self {
-        Self { scale: Arc::new(ScalarUDF::new_from_impl(ScaleInterval::default())) }
+        Self { scale: Arc::new(ScalarUDF::new_from_impl(scale_interval())) }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use cast_name::CAST_NAME;
 pub(crate) use date_part::DatePart;
 pub(crate) use iso_datetime::{ISO_DATETIME, iso_text};
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
-pub(crate) use scale_interval::ScaleInterval;
+pub(crate) use scale_interval::scale_interval;
 pub(crate) use search_pattern::{LIKE_PATTERN, SIMILAR_PATTERN};
 pub(crate) use second::{MICROSECOND, SECOND};
 pub(crate) use text::TEXT;

@@ -2,69 +2,30 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoBuilder};
-use datafusion::arrow::datatypes::{
-    DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
-};
-use datafusion::common::{exec_err, plan_err};
+use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::datatypes::{Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
+use datafusion::common::exec_datafusion_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{answer, rows};
+use super::simple::{Call, Kind, Simple};
 
 /// An interval multiplied by a number. What is left of a month is counted as days, of which it has 30, and what is left of a day
 /// as time. NULL where an argument is. Fails where the interval would be too long.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ScaleInterval {
-    signature: Signature,
+pub(crate) fn scale_interval() -> Simple {
+    let (name, usage) = ("redshift_scale_interval", "an interval times a number");
+    let arguments = &[Kind::Interval, Kind::Number];
+    Simple::new(Call { name, usage, arguments, required: 2, returns: Kind::Interval, compute })
 }
 
-impl Default for ScaleInterval {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for ScaleInterval {
-    fn name(&self) -> &str {
-        "redshift_scale_interval"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match arguments {
-            [_, _] => Ok(vec![DataType::Interval(IntervalUnit::MonthDayNano), DataType::Float64]),
-            _ => plan_err!("{} has two arguments", self.name()),
-        }
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = rows(&args.args, args.number_rows);
-        let arrays = args.args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let [intervals, numbers] = arrays.as_slice() else { return exec_err!("{} has two arguments", self.name()) };
-        let (intervals, numbers) =
-            (intervals.as_primitive::<IntervalMonthDayNanoType>(), numbers.as_primitive::<Float64Type>());
-        let mut results = IntervalMonthDayNanoBuilder::with_capacity(rows);
-        for row in 0..rows {
-            if intervals.is_null(row) || numbers.is_null(row) {
-                results.append_null();
-                continue;
-            }
-            let number = numbers.value(row);
-            match scale(intervals.value(row), number) {
-                Some(scaled) => results.append_value(scaled),
-                None => return exec_err!("an interval times {number} is too long"),
-            }
-        }
-        answer(&args.args, Arc::new(results.finish()))
-    }
+fn compute(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let (intervals, numbers) =
+        (args[0].as_primitive::<IntervalMonthDayNanoType>(), args[1].as_primitive::<Float64Type>());
+    let scaled = intervals.iter().zip(numbers).map(|(interval, number)| {
+        let (Some(interval), Some(number)) = (interval, number) else { return Ok(None) };
+        let scaled = scale(interval, number);
+        scaled.map(Some).ok_or_else(|| exec_datafusion_err!("an interval times {number} is too long"))
+    });
+    Ok(Arc::new(scaled.collect::<Result<IntervalMonthDayNanoArray>>()?))
 }
 
 fn scale(interval: IntervalMonthDayNano, number: f64) -> Option<IntervalMonthDayNano> {

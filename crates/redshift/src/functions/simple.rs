@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -12,7 +12,7 @@ use super::arguments::{answer, rows};
 
 /// An immutable function. `compute` gets a value per row of each argument.
 #[derive(Debug)]
-pub(super) struct Simple {
+pub(crate) struct Simple {
     signature: Signature,
     call: Call,
 }
@@ -36,6 +36,7 @@ pub(super) enum Kind {
     Number,
     Date,
     Timestamp,
+    Interval,
 }
 
 impl Kind {
@@ -46,6 +47,7 @@ impl Kind {
             Self::Number => DataType::Float64,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
         }
     }
 
@@ -60,6 +62,7 @@ impl Kind {
                 Self::Date | Self::Timestamp => {
                     is_text || matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
                 }
+                Self::Interval => matches!(data_type, DataType::Interval(_)),
             }
     }
 }
