@@ -1,6 +1,7 @@
 //! Which models are tried: a portfolio of settings that are good on most tables, the strongest first, then draws around
 //! what has proved good.
 
+use datafusion_ml_core::Task;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,6 +21,9 @@ pub(crate) struct Scale {
     pub(crate) rows: usize,
     /// Whether there is too little time to learn in small steps.
     pub(crate) is_hasty: bool,
+    /// The second derivative of a row's loss before anything is learned, relative to that of two classes of the same
+    /// size. It is what a row counts in `min_child_weight`: little where a class is rare.
+    pub(crate) curvature: f64,
 }
 
 impl Scale {
@@ -28,6 +32,20 @@ impl Scale {
     fn pace(self) -> f64 {
         if self.is_hasty || self.rows > 50_000 { 2.0 } else { 1.0 }
     }
+}
+
+/// See [`Scale::curvature`].
+pub(crate) fn curvature(task: Task, target: &[f64], num_classes: usize) -> f64 {
+    if !task.is_classification() {
+        return 1.0;
+    }
+    let mut shares = vec![0.0; num_classes.max(2)];
+    target.iter().for_each(|class| shares[*class as usize] += 1.0 / target.len() as f64);
+    let variances: f64 = shares.iter().map(|share| share * (1.0 - share)).sum();
+    // Softmax takes twice the variance, as XGBoost has it.
+    let factor = if task == Task::MulticlassClassification { 2.0 } else { 1.0 };
+    let of_two = 0.25;
+    (factor * variances / shares.len() as f64 / of_two).max(1e-4)
 }
 
 impl Candidate {
@@ -76,6 +94,11 @@ impl Candidate {
         }
     }
 
+    /// Whether it learns for longer or shorter.
+    pub(crate) fn learns_in_rounds(&self) -> bool {
+        self.algorithm != "linear_learner"
+    }
+
     fn number(&self, name: &str) -> Option<f64> {
         self.options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| value.parse().ok())
     }
@@ -84,6 +107,7 @@ impl Candidate {
 /// The portfolio for the algorithms of these names, in the order in which it is tried.
 pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
     let eta = |slow: f64| slow * scale.pace();
+    let weight = |weight: f64| three_digits(weight * scale.curvature);
     let all = [
         Candidate::new(
             "xgboost",
@@ -92,21 +116,27 @@ pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
                 ("max_depth", 6.0),
                 ("subsample", 0.85),
                 ("colsample_bytree", 0.8),
-                ("min_child_weight", 2.0),
+                ("min_child_weight", weight(2.0)),
             ],
         ),
         Candidate::new("linear_learner", &[("l2", 1e-4)]),
         Candidate::new("mlp", &[]),
         Candidate::new(
             "xgboost",
-            &[("eta", eta(0.05)), ("max_depth", 3.0), ("subsample", 0.8), ("colsample_bytree", 0.8)],
+            &[
+                ("eta", eta(0.05)),
+                ("max_depth", 3.0),
+                ("min_child_weight", weight(1.0)),
+                ("subsample", 0.8),
+                ("colsample_bytree", 0.8),
+            ],
         ),
         Candidate::new(
             "xgboost",
             &[
                 ("eta", eta(0.05)),
                 ("max_depth", 9.0),
-                ("min_child_weight", 6.0),
+                ("min_child_weight", weight(6.0)),
                 ("subsample", 0.8),
                 ("colsample_bytree", 0.6),
                 ("lambda", 4.0),
@@ -118,7 +148,7 @@ pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
             &[
                 ("eta", eta(0.06)),
                 ("max_depth", 7.0),
-                ("min_child_weight", 1.0),
+                ("min_child_weight", weight(1.0)),
                 ("subsample", 0.6),
                 ("colsample_bynode", 0.35),
                 ("lambda", 1.0),
@@ -146,10 +176,7 @@ pub(crate) fn propose(
             Some(center) => (center + (high - low) * rng.random_range(-0.17..0.17)).clamp(low, high),
             None => rng.random_range(low..high),
         };
-        let value = if is_log { value.exp() } else { value };
-        // Three digits are enough, and pleasant to read.
-        let digits = 10f64.powi(2 - value.abs().log10().floor() as i32);
-        (value * digits).round() / digits
+        three_digits(if is_log { value.exp() } else { value })
     };
     match algorithm {
         "linear_learner" => {
@@ -174,13 +201,13 @@ pub(crate) fn propose(
             candidate
         }
         _ => {
-            let pace = scale.pace();
+            let (pace, curvature) = (scale.pace(), scale.curvature);
             Candidate::new(
                 algorithm,
                 &[
                     ("eta", draw("eta", 0.02 * pace, 0.12 * pace, true)),
                     ("max_depth", draw("max_depth", 2.5, 10.5, false).round()),
-                    ("min_child_weight", draw("min_child_weight", 0.5, 30.0, true)),
+                    ("min_child_weight", draw("min_child_weight", 0.5 * curvature, 30.0 * curvature, true)),
                     ("subsample", draw("subsample", 0.5, 1.0, false)),
                     ("colsample_bytree", draw("colsample_bytree", 0.4, 1.0, false)),
                     ("colsample_bynode", draw("colsample_bynode", 0.4, 1.0, false)),
@@ -192,13 +219,22 @@ pub(crate) fn propose(
     }
 }
 
+/// A number of three digits: that is enough, and pleasant to read.
+fn three_digits(value: f64) -> f64 {
+    if value == 0.0 {
+        return 0.0;
+    }
+    let digits = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    (value * digits).round() / digits
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use datafusion_ml_core::Options;
     use rand::SeedableRng;
 
-    const SCALE: Scale = Scale { rows: 1_000, is_hasty: false };
+    const SCALE: Scale = Scale { rows: 1_000, is_hasty: false, curvature: 1.0 };
 
     #[test]
     fn every_candidate_is_one_that_its_algorithm_takes() {
@@ -220,6 +256,18 @@ mod tests {
                 Options::parse(algorithm.options(), given).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn rows_of_a_rare_class_count_little() {
+        let of = |task, counts: &[usize]| {
+            let target: Vec<f64> = (0..).zip(counts).flat_map(|(class, n)| vec![f64::from(class); *n]).collect();
+            curvature(task, &target, counts.len())
+        };
+        assert_eq!(of(Task::BinaryClassification, &[50, 50]), 1.0);
+        assert!((of(Task::BinaryClassification, &[97, 3]) - 4.0 * 0.97 * 0.03).abs() < 1e-12);
+        assert!((of(Task::MulticlassClassification, &[10; 8]) - 0.875).abs() < 1e-12);
+        assert_eq!(of(Task::Regression, &[1, 99]), 1.0);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
                 .to_owned(),
         );
     }
-    if let (Some((model, best)), 2..) = (decision.choice.losses, decision.fits) {
+    if let (Some((model, best)), 2..) = (decision.choice.losses, decision.choice.members.len()) {
         let loss = if search.task() == Task::Regression { "mean squared error" } else { "log loss" };
         note(
             "Ensemble Gain",

@@ -108,19 +108,11 @@ impl SearchRows {
         self.folds.iter().map(|fold| fold.target.len()).sum()
     }
 
-    /// The rows to learn from and those that are held out. A quick split learns from the one fold after.
-    pub(crate) fn split(&self, encoding: usize, held_out: u8, quick: bool) -> Result<(InMemoryData, InMemoryData)> {
+    /// The rows of the folds that are `wanted`, encoded without the targets of the fold that is held out.
+    pub(crate) fn of(&self, encoding: usize, held_out: u8, wanted: impl Fn(u8) -> bool) -> Result<InMemoryData> {
         let encoded = self.encoded(encoding, Some(held_out))?;
-        let (mut training, mut validation) = (Vec::new(), Vec::new());
-        for (fold, block) in encoded.folds.iter().enumerate() {
-            if fold == usize::from(held_out) {
-                validation.push(block.clone());
-            } else if !quick || fold == (usize::from(held_out) + 1) % encoded.folds.len() {
-                training.push(block.clone());
-            }
-        }
-        let data = |blocks| InMemoryData::new(encoded.feature_names.clone(), blocks);
-        Ok((data(training), data(validation)))
+        let blocks = (0..).zip(&encoded.folds).filter(|(fold, _)| wanted(*fold)).map(|(_, block)| block.clone());
+        Ok(InMemoryData::new(encoded.feature_names.clone(), blocks.collect()))
     }
 
     /// All rows, to learn from.

@@ -6,6 +6,9 @@
 //! better half on more. Which candidates come is decided by the seed and by what the others reached, never by the clock;
 //! the clock only ends the search.
 
+mod climb;
+mod sample;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,26 +19,23 @@ use datafusion_ml_core::{
     Algorithm, Encoder, Encoding, Error, FitContext, Model, Preprocessors, RawOutputs, Result, RoundRecord, Task,
     Trial, TrialStatus,
 };
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::candidates::{Candidate, Scale, portfolio, propose};
+use self::climb::Rung;
+use self::sample::draw;
+use crate::candidates::{Candidate, Scale, curvature, portfolio, propose};
 use crate::centre::{Centred, centre};
 use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
-use crate::trial::{Fit, FitScope, run_all};
 
-/// Candidates are tried on at most this many cells, drawn by seed; the final fit sees all rows.
-const SEARCH_CELLS: usize = 24_000_000;
-/// With MAX_RUNTIME, on at most so many cells per second of it and output of the model,
-const SEARCH_CELLS_PER_SECOND: f64 = 150_000.0;
-/// but on so many rows at least.
-const MIN_SEARCH_ROWS: usize = 20_000;
 /// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
 /// hundred rounds.
 const SECONDS_PER_CELL: f64 = 2e-6;
+/// On how many threads, by expectation: what a search does must not depend on how many there are.
+const THREADS: f64 = 2.0;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
 /// The share of MAX_RUNTIME that is kept for the final fits: before anything is known of how long they take, at least,
@@ -128,15 +128,8 @@ pub(crate) struct Search<'a> {
     reserve: f64,
     /// What was subtracted from targets, see [`crate::centre`].
     pub(crate) centre: f64,
-}
-
-/// How much a candidate is given to prove itself.
-#[derive(Debug, Clone, Copy)]
-enum Rung {
-    /// The first fold, having learned from a single other one.
-    Quick,
-    /// The folds before this one.
-    Folds(u8),
+    /// See [`Scale::curvature`].
+    curvature: f64,
 }
 
 /// Searches. `profiles` says what the columns are, in the order of `fields`; `context` bears the seed and cancels.
@@ -162,11 +155,11 @@ pub fn search(
     target.iter_mut().for_each(|y| *y -= centre);
     let raw: &dyn RawRows = &Centred { rows: raw, centre };
     let outputs = spec.num_outputs();
-    let drawn = draw(target.len(), search_rows(spec, fields.len(), outputs), context.seed());
+    let drawn = draw(spec, target.len(), fields.len(), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
     let (mut division, mut is_hasty) = (Division::of(num_rows), false);
     if let Some(runtime) = spec.max_runtime {
-        let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / context.threads() as f64;
+        let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / THREADS;
         division = division.within(runtime.as_secs_f64(), seconds);
         is_hasty = affordable_folds(runtime.as_secs_f64(), seconds) < 1.0;
     }
@@ -202,36 +195,10 @@ pub fn search(
         is_hasty,
         reserve: RESERVE[0],
         centre,
+        curvature: curvature(spec.task, &target, spec.num_classes),
     };
     search.run(target.len())?;
     search.finish(raw, &folds, profiles, drawn.is_some())
-}
-
-/// Rows drawn to search on.
-struct Drawn {
-    rows: Vec<bool>,
-    count: usize,
-}
-
-/// How many rows candidates are tried on at most.
-fn search_rows(spec: &SearchSpec, num_columns: usize, outputs: usize) -> usize {
-    let cells = match spec.max_runtime {
-        None => SEARCH_CELLS,
-        Some(runtime) => SEARCH_CELLS.min((runtime.as_secs_f64() * SEARCH_CELLS_PER_SECOND) as usize / outputs.max(1)),
-    };
-    (cells / num_columns.max(1)).max(MIN_SEARCH_ROWS)
-}
-
-/// A uniform sample of about `most` rows, if there are more.
-fn draw(num_rows: usize, most: usize, seed: u64) -> Option<Drawn> {
-    if num_rows <= most {
-        return None;
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
-    let share = most as f64 / num_rows as f64;
-    let rows: Vec<bool> = (0..num_rows).map(|_| rng.random_bool(share)).collect();
-    let count = rows.iter().filter(|drawn| **drawn).count();
-    Some(Drawn { rows, count })
 }
 
 /// An encoder for every encoding that an algorithm asks for, learned from all rows.
@@ -317,7 +284,7 @@ impl Search<'_> {
     }
 
     fn scale(&self) -> Scale {
-        Scale { rows: self.rows.num_rows(), is_hasty: self.is_hasty }
+        Scale { rows: self.rows.num_rows(), is_hasty: self.is_hasty, curvature: self.curvature }
     }
 
     /// When no new fit begins.
@@ -344,135 +311,6 @@ impl Search<'_> {
             status: TrialStatus::Stopped,
         }));
         (first..self.entries.len()).collect()
-    }
-
-    /// Tries candidates on little, the better half of them on more, and so on.
-    fn halve(&mut self, candidates: Vec<Candidate>) -> Result<()> {
-        let mut alive = self.enter(candidates);
-        let rungs: &[Rung] = match self.division.held_out {
-            1 => &[Rung::Quick, Rung::Folds(1)],
-            folds @ ..=5 => &[Rung::Folds(1), Rung::Folds(folds)],
-            folds => &[Rung::Folds(1), Rung::Folds(3), Rung::Folds(folds)],
-        };
-        for (number, rung) in rungs.iter().enumerate() {
-            self.climb(&alive, *rung)?;
-            if number + 1 < rungs.len() {
-                alive = self.better_half(&alive, *rung)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The better half of some candidates, and with them the best of each algorithm.
-    fn better_half(&self, numbers: &[usize], rung: Rung) -> Result<Vec<usize>> {
-        let mut ranked = Vec::new();
-        for &number in numbers {
-            if let Some(loss) = self.loss(number, rung)? {
-                ranked.push((loss, number));
-            }
-        }
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let half = ranked.len().div_ceil(2);
-        let mut seen: Vec<&str> = Vec::new();
-        let mut alive = Vec::new();
-        for (place, (_, number)) in ranked.iter().enumerate() {
-            let algorithm = self.entries[*number].candidate.algorithm;
-            let is_first = !seen.contains(&algorithm);
-            seen.push(algorithm);
-            if place < half || is_first {
-                alive.push(*number);
-            }
-        }
-        Ok(alive)
-    }
-
-    /// Gives candidates all fits that a rung asks for and that they do not have yet.
-    fn climb(&mut self, numbers: &[usize], rung: Rung) -> Result<()> {
-        let mut fits: Vec<(usize, u8, bool)> = Vec::new();
-        match rung {
-            Rung::Quick => fits.extend(numbers.iter().map(|number| (*number, 0, true))),
-            Rung::Folds(before) => {
-                for fold in 0..before {
-                    fits.extend(numbers.iter().map(|number| (*number, fold, false)));
-                }
-            }
-        }
-        fits.retain(|(number, fold, quick)| {
-            let entry = &self.entries[*number];
-            let failed = matches!(entry.status, TrialStatus::Failed(_));
-            !failed && (*quick || entry.raw[usize::from(*fold)].is_none())
-        });
-        // Cheap ones first: should time run out, it is the dear ones that are cut.
-        let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1) as f64;
-        fits.sort_by(|a, b| a.1.cmp(&b.1).then(seconds(a.0).total_cmp(&seconds(b.0))));
-        let deadline = self.search_deadline();
-        let this = &*self;
-        let results = run_all(
-            fits.len(),
-            self.cells,
-            self.context.threads(),
-            || this.is_over(),
-            |piece, threads| {
-                let (number, fold, quick) = fits[piece];
-                let algorithm = this.algorithm(number);
-                let encoding = this.rows.encoding(algorithm.encoding())?;
-                let (training, validation) = this.rows.split(encoding, fold, quick)?;
-                let candidate = &this.entries[number].candidate;
-                let fit = Fit { algorithm, options: candidate.trial_options(this.scale()) };
-                let scope = FitScope::new(this.context, this.seed(number, 0), threads, deadline);
-                let shape = (this.spec.task, this.spec.num_classes);
-                let fitted = fit.run(shape, &training, Some(&validation), &scope)?;
-                this.report(number);
-                Ok(fitted)
-            },
-        )?;
-        let last = match rung {
-            Rung::Quick => 0,
-            Rung::Folds(before) => usize::from(before),
-        };
-        for ((number, fold, quick), result) in fits.into_iter().zip(results) {
-            let loss = match (&result, quick) {
-                (Some(Ok(fitted)), true) => Some(self.loss_of(fitted.raw.as_ref(), &[0])?),
-                _ => None,
-            };
-            let entry = &mut self.entries[number];
-            match result {
-                None => entry.status = TrialStatus::OutOfTime,
-                Some(Err(error)) => entry.status = TrialStatus::Failed(error.message().to_owned()),
-                Some(Ok(fitted)) => {
-                    entry.seconds += fitted.seconds;
-                    entry.fits += 1;
-                    if fitted.model.stopped_early() {
-                        entry.status = TrialStatus::OutOfTime;
-                    }
-                    if quick {
-                        entry.quick = loss;
-                        continue;
-                    }
-                    entry.rounds.extend(fitted.model.rounds());
-                    if fold == 0 {
-                        entry.records = fitted.rounds;
-                    }
-                    entry.raw[usize::from(fold)] = fitted.raw;
-                }
-            }
-            let is_complete = last == entry.raw.len() && entry.raw.iter().all(Option::is_some);
-            if is_complete && entry.status == TrialStatus::Stopped {
-                entry.status = TrialStatus::Completed;
-            }
-        }
-        Ok(())
-    }
-
-    /// Says how far the search is.
-    #[expect(clippy::disallowed_methods, reason = "progress is shown as a share of MAX_RUNTIME")]
-    fn report(&self, number: usize) {
-        let tried = number as f64 / self.spec.max_candidates.max(1) as f64;
-        let spent = self.spec.max_runtime.map_or(0.0, |runtime| {
-            Instant::now().duration_since(self.started).as_secs_f64() / runtime.as_secs_f64().max(1e-3)
-        });
-        let step = format!("candidate {} ({})", number + 1, self.entries[number].candidate.algorithm);
-        self.context.progress((tried * 0.9).max(spent).min(0.99), &step, None);
     }
 
     /// The algorithm of a candidate.

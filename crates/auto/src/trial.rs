@@ -89,6 +89,8 @@ pub(crate) struct Fitted {
     pub(crate) model: Arc<dyn Model>,
     /// The raw outputs of the rows held out.
     pub(crate) raw: Option<RawOutputs>,
+    /// How many rounds it learned for, if it learns in rounds, and their metrics.
+    pub(crate) num_rounds: Option<usize>,
     pub(crate) rounds: Vec<RoundRecord>,
     pub(crate) seconds: f64,
 }
@@ -120,7 +122,8 @@ impl Fit<'_> {
         if raw.as_ref().is_some_and(|raw| raw.values.iter().any(|value| !value.is_finite())) {
             return Err(Error::data("it predicts numbers that are not finite"));
         }
-        Ok(Fitted { model, raw, rounds: scope.take_rounds(), seconds: started.elapsed().as_secs_f64() })
+        let (num_rounds, rounds) = (model.rounds(), scope.take_rounds());
+        Ok(Fitted { model, raw, num_rounds, rounds, seconds: started.elapsed().as_secs_f64() })
     }
 }
 

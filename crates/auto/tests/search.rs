@@ -90,6 +90,17 @@ fn binary(score: f64, row: usize) -> f64 {
 }
 
 #[test]
+fn of_noise_nothing_is_claimed() {
+    let table = table(150, |_, row| noise(row, 9));
+    let found = run(&table, &spec(Task::Regression, 0), &LocalContext::new(7, 2)).unwrap();
+    let targets: Vec<f64> = table.blocks.iter().flat_map(|block| block.target.clone()).collect();
+    let mean = targets.iter().sum::<f64>() / targets.len() as f64;
+    let variance = targets.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / targets.len() as f64;
+    let claimed = found.validation_metric.unwrap() / variance;
+    assert!(claimed > 0.97, "an error of {claimed} of the variance");
+}
+
+#[test]
 fn two_classes_are_told_apart_and_the_model_survives_its_artifact() {
     let table = table(1500, binary);
     let found = run(&table, &spec(Task::BinaryClassification, 2), &LocalContext::new(7, 2)).unwrap();

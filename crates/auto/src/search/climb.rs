@@ -1,0 +1,173 @@
+//! Successive halving: candidates prove themselves on little, the better half of them on more.
+
+use std::time::Instant;
+
+use datafusion_ml_core::{Result, TrainingData, TrialStatus};
+
+use super::Search;
+use crate::candidates::Candidate;
+use crate::trial::{Fit, FitScope, Fitted, run_all};
+
+/// A fold of fewer rows than this is not asked both when to stop and how good the result is.
+const FLATTERED_ROWS: usize = 500;
+
+/// How much a candidate is given to prove itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rung {
+    /// The first fold, having learned from a single other one.
+    Quick,
+    /// The folds before this one.
+    Folds(u8),
+}
+
+impl Search<'_> {
+    /// Tries candidates on little, the better half of them on more, and so on.
+    pub(super) fn halve(&mut self, candidates: Vec<Candidate>) -> Result<()> {
+        let mut alive = self.enter(candidates);
+        let rungs: &[Rung] = match self.division.held_out {
+            1 => &[Rung::Quick, Rung::Folds(1)],
+            folds @ ..=5 => &[Rung::Folds(1), Rung::Folds(folds)],
+            folds => &[Rung::Folds(1), Rung::Folds(3), Rung::Folds(folds)],
+        };
+        for (number, rung) in rungs.iter().enumerate() {
+            self.climb(&alive, *rung)?;
+            if number + 1 < rungs.len() {
+                alive = self.better_half(&alive, *rung)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The better half of some candidates, and with them the best of each algorithm.
+    fn better_half(&self, numbers: &[usize], rung: Rung) -> Result<Vec<usize>> {
+        let mut ranked = Vec::new();
+        for &number in numbers {
+            if let Some(loss) = self.loss(number, rung)? {
+                ranked.push((loss, number));
+            }
+        }
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let half = ranked.len().div_ceil(2);
+        let mut seen: Vec<&str> = Vec::new();
+        let mut alive = Vec::new();
+        for (place, (_, number)) in ranked.iter().enumerate() {
+            let algorithm = self.entries[*number].candidate.algorithm;
+            let is_first = !seen.contains(&algorithm);
+            seen.push(algorithm);
+            if place < half || is_first {
+                alive.push(*number);
+            }
+        }
+        Ok(alive)
+    }
+
+    /// Gives candidates all fits that a rung asks for and that they do not have yet.
+    pub(super) fn climb(&mut self, numbers: &[usize], rung: Rung) -> Result<()> {
+        let mut fits: Vec<(usize, u8, bool)> = Vec::new();
+        match rung {
+            Rung::Quick => fits.extend(numbers.iter().map(|number| (*number, 0, true))),
+            Rung::Folds(before) => {
+                for fold in 0..before {
+                    fits.extend(numbers.iter().map(|number| (*number, fold, false)));
+                }
+            }
+        }
+        fits.retain(|(number, fold, quick)| {
+            let entry = &self.entries[*number];
+            let failed = matches!(entry.status, TrialStatus::Failed(_));
+            !failed && (*quick || entry.raw[usize::from(*fold)].is_none())
+        });
+        // Cheap ones first: should time run out, it is the dear ones that are cut.
+        let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1) as f64;
+        fits.sort_by(|a, b| a.1.cmp(&b.1).then(seconds(a.0).total_cmp(&seconds(b.0))));
+        let deadline = self.search_deadline();
+        let this = &*self;
+        let results = run_all(
+            fits.len(),
+            self.cells,
+            self.context.threads(),
+            || this.is_over(),
+            |piece, threads| {
+                let (number, fold, quick) = fits[piece];
+                let scope = FitScope::new(this.context, this.seed(number, 0), threads, deadline);
+                let fitted = this.fit(number, fold, quick, &scope)?;
+                this.report(number);
+                Ok(fitted)
+            },
+        )?;
+        let last = match rung {
+            Rung::Quick => 0,
+            Rung::Folds(before) => usize::from(before),
+        };
+        for ((number, fold, quick), result) in fits.into_iter().zip(results) {
+            let loss = match (&result, quick) {
+                (Some(Ok(fitted)), true) => Some(self.loss_of(fitted.raw.as_ref(), &[0])?),
+                _ => None,
+            };
+            let entry = &mut self.entries[number];
+            match result {
+                None => entry.status = TrialStatus::OutOfTime,
+                Some(Err(error)) => entry.status = TrialStatus::Failed(error.message().to_owned()),
+                Some(Ok(fitted)) => {
+                    entry.seconds += fitted.seconds;
+                    entry.fits += 1;
+                    if fitted.model.stopped_early() {
+                        entry.status = TrialStatus::OutOfTime;
+                    }
+                    if quick {
+                        entry.quick = loss;
+                        continue;
+                    }
+                    entry.rounds.extend(fitted.num_rounds);
+                    if fold == 0 {
+                        entry.records = fitted.rounds;
+                    }
+                    entry.raw[usize::from(fold)] = fitted.raw;
+                }
+            }
+            let is_complete = last == entry.raw.len() && entry.raw.iter().all(Option::is_some);
+            if is_complete && entry.status == TrialStatus::Stopped {
+                entry.status = TrialStatus::Completed;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fits a candidate to learn what it says of the rows of a fold that it did not see; quickly, having learned from the
+    /// fold after alone.
+    ///
+    /// For how long to learn is found out on rows held out. Many may be the same as those it is judged by; on few, that
+    /// would flatter whoever can choose among many rounds. There the fold after tells, and the candidate learns anew, for
+    /// as long, from that fold too.
+    fn fit(&self, number: usize, fold: u8, quick: bool, scope: &FitScope<'_>) -> Result<Fitted> {
+        let (algorithm, candidate) = (self.algorithm(number), &self.entries[number].candidate);
+        let encoding = self.rows.encoding(algorithm.encoding())?;
+        let shape = (self.spec.task, self.spec.num_classes);
+        let next = (fold + 1) % self.division.folds;
+        let held_out = self.rows.of(encoding, fold, |of| of == fold)?;
+        let fit = Fit { algorithm, options: candidate.trial_options(self.scale()) };
+        if quick {
+            return fit.run(shape, &self.rows.of(encoding, fold, |of| of == next)?, Some(&held_out), scope);
+        }
+        let training = self.rows.of(encoding, fold, |of| of != fold)?;
+        if !candidate.learns_in_rounds() || self.division.folds < 3 || held_out.num_rows() >= FLATTERED_ROWS {
+            return fit.run(shape, &training, Some(&held_out), scope);
+        }
+        let fewer = self.rows.of(encoding, fold, |of| of != fold && of != next)?;
+        let first = fit.run(shape, &fewer, Some(&self.rows.of(encoding, fold, |of| of == next)?), scope)?;
+        let again = Fit { algorithm, options: candidate.final_options(first.num_rounds, 1.0) };
+        let second = again.run(shape, &training, Some(&held_out), scope)?;
+        Ok(Fitted { seconds: first.seconds + second.seconds, model: second.model, raw: second.raw, ..first })
+    }
+
+    /// Says how far the search is.
+    #[expect(clippy::disallowed_methods, reason = "progress is shown as a share of MAX_RUNTIME")]
+    fn report(&self, number: usize) {
+        let tried = number as f64 / self.spec.max_candidates.max(1) as f64;
+        let spent = self.spec.max_runtime.map_or(0.0, |runtime| {
+            Instant::now().duration_since(self.started).as_secs_f64() / runtime.as_secs_f64().max(1e-3)
+        });
+        let step = format!("candidate {} ({})", number + 1, self.entries[number].candidate.algorithm);
+        self.context.progress((tried * 0.9).max(spent).min(0.99), &step, None);
+    }
+}
