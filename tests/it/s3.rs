@@ -211,6 +211,20 @@ async fn an_external_table_is_read_with_the_credentials_of_its_role() {
     text(dfml(&server, &["GRANT SELECT ON notes TO bob", "REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR UNLOAD"]));
     let of_bob = |sql: &str| dfml(&server, &["SET SESSION AUTHORIZATION bob", sql]);
     assert_eq!(text(of_bob(count)), "n\n1372\n");
+    // Nobody goes by its role to other files.
+    let other = "role-090bd5c310034e62://lake/notes/banknote.parquet";
+    let stolen = other.replace("banknote", "stolen");
+    for sql in [
+        format!("SELECT count(*) FROM '{other}'"),
+        format!("DESCRIBE '{other}'"),
+        format!("COPY (SELECT 1 AS a) TO '{stolen}'"),
+        format!("UNLOAD ('SELECT 1 AS a') TO '{stolen}'"),
+        format!("CREATE EXTERNAL TABLE mine STORED AS PARQUET LOCATION '{other}'"),
+    ] {
+        let output = dfml(&server, &["SET SESSION AUTHORIZATION bob", count, &sql]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("this place is that of an external table"), "{sql}: {error}");
+    }
     text(dfml(&server, &["REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR COPY"]));
     assert!(!of_bob(count).status.success());
     let refused = String::from_utf8(of_bob(&of_role("mine", ROLES[0])).stderr).unwrap();
@@ -218,6 +232,38 @@ async fn an_external_table_is_read_with_the_credentials_of_its_role() {
     let refused = of_role("here", ROLES[0]).replace("s3://lake/notes/", &data("banknote.parquet"));
     let refused = String::from_utf8(dfml(&server, &[&refused]).stderr).unwrap();
     assert!(refused.contains("can be assumed for S3 only"), "{refused}");
+}
+
+/// The store's bucket under every name that opens it.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_read_nothing_of_a_store_on_s3() {
+    let server = S3Server::start().await;
+    text(dfml(&server, &["CREATE USER eve PASSWORD 'geheim-1'", "CREATE TABLE hidden AS SELECT 1 AS a"]));
+    let of_eve = |sql: &str| {
+        dfml_with(
+            &server,
+            &[("DFML_USER", "eve"), ("DFML_PASSWORD", "geheim-1")],
+            &["CREATE TABLE IF NOT EXISTS got (t SUPER)", sql],
+        )
+    };
+    for place in ["s3://lake", "s3a://lake", "s3://u:p@lake", "s3://lake:443"] {
+        for sql in [
+            format!("COPY got FROM '{place}/models/catalog/' JSON 'noshred'"),
+            format!("COPY got FROM '{place}/mod' JSON 'noshred'"),
+            format!("SELECT * FROM '{place}/models/catalog/00000000000000000001.json'"),
+            format!("CREATE EXTERNAL TABLE stolen STORED AS JSON LOCATION '{place}/models/catalog/'"),
+            format!("UNLOAD ('SELECT 1 AS a') TO '{place}/models/catalog/9' JSON"),
+            format!("COPY (SELECT 1 AS a) TO '{place}/models/catalog/9.json'"),
+        ] {
+            let output = of_eve(&sql);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stdout));
+            assert!(
+                error.contains("this place is the store's own") || !place.starts_with("s3://lake"),
+                "{sql}: {error}"
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

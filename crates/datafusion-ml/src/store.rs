@@ -27,7 +27,7 @@ use url::Url;
 
 pub(crate) use self::assumed::with_role;
 pub(crate) use self::files::{SourceFile, SourceFiles};
-pub(crate) use self::places::is_within;
+pub(crate) use self::places::{ROLE_SCHEME, is_of_role, is_within};
 pub use self::reseal::reseal;
 use self::sealed::SealedStore;
 pub use self::sealed::{SealingKeys, Unsealed};

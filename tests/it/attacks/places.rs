@@ -30,6 +30,8 @@ async fn the_files_of_the_store_are_out_of_reach() {
         format!("COPY mine FROM '{store}/catalog/00000000000000000001.json' JSON 'auto'"),
         format!("COPY mine FROM '{store}/tables/' PARQUET"),
         format!("COPY mine FROM '{}' CSV MANIFEST", manifest.display()),
+        format!("COPY mine FROM '{}' JSON 'auto'", store.trim_end_matches("re")),
+        format!("COPY mine FROM '{}*/catalog/*.json' JSON 'auto'", store.trim_end_matches("re")),
         format!("DESCRIBE \"{store}/tables/\""),
         format!("SHOW COLUMNS FROM \"{store}/tables/\""),
         format!("UNLOAD ('SELECT 1 AS a') TO '{store}/catalog/0000' ALLOWOVERWRITE"),

@@ -4,7 +4,7 @@ use datafusion::error::Result;
 use url::Url;
 
 use super::{Guard, denied};
-use crate::store::is_within;
+use crate::store::{is_of_role, is_within};
 
 impl Guard {
     /// The same as [`Self::check_place`], for the principal of now.
@@ -22,8 +22,12 @@ impl Guard {
         }
     }
 
-    /// Fails if a statement of a principal who may not do everything names a place in the store, or one that the store is in.
+    /// Fails if a statement of a principal who may not do everything names a place in the store, or one that the store is in, or
+    /// what an external table is read by with the credentials of its role.
     pub(crate) fn check_place(&self, place: &Url) -> Result<()> {
+        if is_of_role(place) {
+            return Err(denied("permission denied: this place is that of an external table; name the table"));
+        }
         let is_near = |store: &Url| is_within(place, store) || is_within(store, place);
         match self.root.places().into_iter().any(is_near) {
             true => Err(denied("permission denied: this place is the store's own; read and write elsewhere")),

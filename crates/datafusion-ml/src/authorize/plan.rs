@@ -23,6 +23,7 @@ use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEnt
 use crate::explain::explained_models;
 use crate::predict::entry_of;
 use crate::relations::StoredTable;
+use crate::store::is_of_role;
 use crate::tables::evaluated_entry;
 
 /// What a table in memory tells of.
@@ -124,7 +125,10 @@ impl Guard {
                         let Some(relation) = current(state, name, *id) else { return no_table(name) };
                         check_relation(state, rights, Privilege::Select, relation)?;
                         let owner = self.rights_of_owner(state, &relation.owner);
-                        self.check(state, &owner, input.clone())?
+                        match relation.kind {
+                            RelationKind::External(_) => self.check_external(&owner, input)?,
+                            _ => self.check(state, &owner, input.clone())?,
+                        }
                     }
                     Mark::Prepared(uses) => {
                         self.check(state, rights, uses.clone())?;
@@ -142,6 +146,18 @@ impl Guard {
             Ok(Transformed::no(node))
         })?;
         Ok(checked.data)
+    }
+
+    /// The plan of an external table. Fails if its files are those of the store.
+    fn check_external(&self, owner: &Rights, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        if let (LogicalPlan::TableScan(scan), false) = (plan, owner.is_superuser())
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(files) = provider.downcast_ref::<ListingTable>()
+        {
+            let mut places = files.table_paths().iter().map(ListingTableUrl::get_url);
+            places.try_for_each(|place| if is_of_role(place) { Ok(()) } else { self.check_place(place) })?;
+        }
+        Ok(plan.clone())
     }
 
     /// Fails if the plan reads a view of what the principal may not use: to show the plan would tell what that is.

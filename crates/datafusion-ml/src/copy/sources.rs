@@ -86,7 +86,12 @@ async fn list(session: &MlSession, statement: &Copy, location: &str) -> Result<V
         iam_role: statement.options.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),
         ..StoreOptions::default()
     };
-    SourceFiles::open(url, &options, &runtime, stores).await?.list().await
+    let files = SourceFiles::open(url, &options, &runtime, stores).await?.list().await?;
+    // What is named is the beginning of names, and may be that of the store's.
+    for file in &files {
+        session.shared.guard.check_files(file.url()?.get_url())?;
+    }
+    Ok(files)
 }
 
 /// The content of what must be one file.

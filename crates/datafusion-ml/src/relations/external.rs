@@ -16,7 +16,7 @@ use crate::catalog::{Purpose, RelationEntry, RelationName};
 use crate::error::storage;
 use crate::execute::state_with_role;
 use crate::session::MlSession;
-use crate::store::{StoreOptions, hex};
+use crate::store::{ROLE_SCHEME, StoreOptions, hex};
 
 tokio::task_local! {
     /// The IAM role with which the statement that is being planned reads S3.
@@ -94,7 +94,7 @@ async fn open_with_role(session: &MlSession, location: &str, role: &str) -> Resu
     let options = StoreOptions { iam_role: Some(role.to_owned()), ..StoreOptions::default() };
     let parsed = ListingTableUrl::parse(location)?;
     let store = session.shared.stores.open(parsed.get_url(), &options).await?;
-    let scheme = format!("role-{}", &hex(&Sha256::digest(role))[..16]);
+    let scheme = format!("{ROLE_SCHEME}{}", &hex(&Sha256::digest(role))[..16]);
     let assumed = location.replacen(parsed.scheme(), &scheme, 1);
     session.context().register_object_store(ListingTableUrl::parse(&assumed)?.get_url(), store);
     Ok(assumed)
