@@ -33,6 +33,9 @@ use crate::store::{ObjectStores, RegisteredStores, SealingKeys, StoreOptions, St
 use crate::tables::register_table_functions;
 use crate::train::TrainingProgress;
 
+/// As in Redshift.
+const MAX_STATEMENT_BYTES: usize = 16 << 20;
+
 /// A DataFusion session in which models can be created and called.
 ///
 /// Cheap to clone; clones share everything. A session refers to the caller's own [`SessionContext`]: tables, options and
@@ -319,7 +322,15 @@ impl MlSession {
     /// it returns when the rows have been read, and a task of the runtime trains on, even when the session is dropped;
     /// `SHOW MODEL` tells how far it is, `DROP MODEL` cancels it, [`MlSession::finish_training`] waits for it, and when the
     /// runtime ends so does training. Queries are lazy as in [`SessionContext::sql`].
+    ///
+    /// Fails for a text of more than 16 MB, as Redshift does.
     pub async fn sql(&self, sql: &str) -> Result<DataFrame> {
+        if sql.len() > MAX_STATEMENT_BYTES {
+            return Err(invalid(format!(
+                "a statement of {} bytes is too long; it may have {MAX_STATEMENT_BYTES}, and COPY loads more rows",
+                sql.len()
+            )));
+        }
         let mut statements = MlParser::parse_sql(sql, self.dialect()?.as_ref())?;
         match (statements.pop_front(), statements.is_empty()) {
             (Some(statement), true) => self.execute(statement).await,

@@ -66,6 +66,11 @@ async fn what_is_too_deep_or_too_long_is_refused() {
         format!("SELECT f({})", repeated("1", 100_000, ", ")),
         format!("SELECT explain_model({})", repeated("'m'", 100_000, ", ")),
         format!("SELECT * FROM ml_trees({})", repeated("'m'", 100_000, ", ")),
+        format!("SELECT 1 /* {} */ AS a", "a".repeat(100_000_000)),
+        format!("SELECT length('{}') AS a", "a".repeat(100_000_000)),
+        format!("SELECT 1 IN ({}1)", "1,".repeat(50_000_000)),
+        format!("SELECT 1 IN ({}1)", "1,".repeat(600_000)),
+        format!("INSERT INTO t VALUES {}(1)", "(1),".repeat(300_000)),
         format!("SELECT {}(1)", "f".repeat(1 << 20)),
         format!("SELECT {}", "a".repeat(1 << 20)),
         format!("SELECT * FROM {}", "t".repeat(1 << 20)),
@@ -127,9 +132,9 @@ fn what_is_long_and_wide_is_answered() {
         assert_eq!(one(format!("SELECT 1 AS a WHERE {}", repeated("1 = 1", 300, " AND "))).await, "1");
         assert_eq!(one(format!("SELECT {} AS a", repeated("1", 50, " + "))).await, "50");
         assert_eq!(one(format!("SELECT length('{}') AS a", "a".repeat(1 << 20))).await, (1 << 20).to_string());
-        let hundred_megabytes = "a".repeat(100_000_000);
-        assert_eq!(one(format!("SELECT 1 /* {hundred_megabytes} */ AS a")).await, "1");
-        assert_eq!(one(format!("SELECT length('{hundred_megabytes}') AS a")).await, "100000000");
+        let long = "a".repeat(15 << 20);
+        assert_eq!(one(format!("SELECT 1 /* {long} */ AS a")).await, "1");
+        assert_eq!(one(format!("SELECT length('{long}') AS a")).await, (15 << 20).to_string());
         let columns = numbered(10_000, |number| format!("{number} AS c{number}"));
         try_answer(&session, &format!("CREATE TABLE wide AS SELECT {columns}")).await.unwrap();
         assert_eq!(one("SELECT c9999 FROM wide".into()).await, "9999");

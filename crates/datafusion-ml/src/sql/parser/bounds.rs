@@ -25,6 +25,9 @@ const MAX_TABLES: usize = 10;
 /// More than people write of [`READ_TWICE`] within each other.
 const MAX_READ_TWICE: usize = 10;
 
+/// More than people write. Of each, memory holds hundreds of bytes before a row is read.
+const MAX_TOKENS: usize = 1_000_000;
+
 /// Longer than any name. For a name that is not known DataFusion looks for one like it, in time in proportion to its length.
 const MAX_WORD_BYTES: usize = 1000;
 
@@ -57,13 +60,18 @@ struct Links {
 /// Fails at the first chain that is too long, and where brackets are too deep.
 pub(super) fn check_bounds(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut open = vec![Links::default()];
-    let (mut is_read_twice, mut is_table) = (false, false);
+    let (mut is_read_twice, mut is_table, mut count) = (false, false, 0);
     for TokenWithSpan { token, span } in tokens {
         if let Token::Word(word) = token
             && word.value.len() > MAX_WORD_BYTES
         {
             let fact = format!("a word of {} bytes", word.value.len());
             return Err(invalid_at(*span, fact, "a name has at most 127 bytes, and a text stands in single quotes"));
+        }
+        count = if *token == Token::SemiColon { 0 } else { count + 1 };
+        if count > MAX_TOKENS {
+            let fact = format!("a statement of more than {MAX_TOKENS} words, numbers and signs");
+            return Err(invalid_at(*span, fact, "load rows with COPY, and look values up in a table"));
         }
         let word = match token {
             Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
