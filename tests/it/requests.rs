@@ -90,14 +90,17 @@ async fn what_a_statement_costs() {
             let user = user_among(&url, &store, models).await;
             let owner = session(&url, &store, None).await;
             for (who, session) in [("owner", &owner), ("user", &user)] {
-                for sql in [PLAIN, CALL] {
-                    session.sql(sql).await.unwrap();
-                    let started = Instant::now();
-                    for _ in 0..200 {
+                for dialect in ["generic", "redshift"] {
+                    session.sql(&format!("SET datafusion.sql_parser.dialect = '{dialect}'")).await.unwrap();
+                    for sql in [PLAIN, CALL] {
                         session.sql(sql).await.unwrap();
+                        let started = Instant::now();
+                        for _ in 0..200 {
+                            session.sql(sql).await.unwrap();
+                        }
+                        let each = started.elapsed() / 200;
+                        eprintln!("{models:>6} models, {name:<10}, {who:<5}, {dialect:<8}: {each:>9.1?} to plan {sql}");
                     }
-                    let each = started.elapsed() / 200;
-                    eprintln!("{models:>6} models, {name:<10}, {who:<5}: {each:>9.1?} to plan {sql}");
                 }
             }
         }

@@ -230,10 +230,12 @@ fn the_shell_changes_the_key_of_a_store() {
     for (name, keys) in [("old", OLD.to_owned()), ("new", NEW.to_owned()), ("both", format!("{NEW}\n{OLD}\n"))] {
         std::fs::write(folder.path().join(name), keys).unwrap();
     }
+    assert!(dfml(&["--reseal", "--key-file", "old"]).contains("there is no store at"));
     dfml(&["-c", TABLE]);
     assert!(dfml(&["--seal"]).contains("--reseal and --seal need the keys of the store"));
-    let done =
-        |count, key| format!("{count} objects were sealed with key {}, and everything in the store is now.\n", id(key));
+    let done = |count, key| {
+        format!("Objects sealed with key {}: {count}. Everything in the store is sealed with it now.\n", id(key))
+    };
     assert_eq!(dfml(&["--seal", "--key-file", "old"]), done(2, OLD));
     assert_eq!(dfml(&["--reseal", "--key-file", "both"]), done(2, NEW));
     assert_eq!(dfml(&["--reseal", "--key-file", "new"]), done(0, NEW));

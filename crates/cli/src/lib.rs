@@ -197,7 +197,7 @@ async fn reseal(args: &Args) -> Result<()> {
     let stores = AwsStores::new(Arc::new(RuntimeEnv::default()));
     let count = datafusion_ml::store::reseal(&args.store, &stores, &keys, unsealed).await?;
     if !args.quiet {
-        println!("{count} objects were sealed with key {}, and everything in the store is now.", keys.ids()[0]);
+        println!("Objects sealed with key {}: {count}. Everything in the store is sealed with it now.", keys.ids()[0]);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Changing the key of a store, or giving it one: everything in it is sealed anew, object by object.
 
+use std::sync::Arc;
+
 use datafusion::error::{DataFusionError, Result};
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -21,7 +23,7 @@ const BUCKET_FOLDERS: [&str; 2] = ["artifacts", "logs"];
 /// models have in buckets of their own is sealed, too. Everything can be read with these keys while it runs, and when it has
 /// been killed: it goes on where it is run again. A store that was not sealed can be read when it has ended.
 ///
-/// Fails if something is sealed with none of the keys, or, unless it is to be sealed, not at all.
+/// Fails if there is no store, if something is sealed with none of the keys, or, unless it is to be sealed, not at all.
 pub async fn reseal(location: &str, stores: &dyn ObjectStores, keys: &SealingKeys, unsealed: Unsealed) -> Result<u64> {
     let root = StoreRoot::open(&parse_store_url(location)?, stores, &StoreOptions::default()).await?;
     let all = All { root, stores, keys, unsealed };
@@ -46,7 +48,11 @@ impl All<'_> {
     /// Seals what is there now. The catalog comes first: it says where models have their files, and what encrypts them there.
     async fn seal(&self) -> Result<u64> {
         let store = self.sealing(&self.root, "");
-        let mut count = self.seal_folder(&self.root, &store, "catalog").await?;
+        let catalog = Path::from("catalog");
+        if store.list(&catalog).await.map_err(|e| failed(self.root.url(), &e))?.is_empty() {
+            return Err(storage(format!("there is no store at {}; check the place", self.root.url())));
+        }
+        let mut count = self.seal_folder(&self.root, &store, catalog.as_ref()).await?;
         count += self.seal_files_of_models().await?;
         for folder in FOLDERS {
             count += self.seal_folder(&self.root, &store, folder).await?;
@@ -91,7 +97,7 @@ impl All<'_> {
     /// A folder below a root, whose objects are bound to their names in it.
     fn sealing(&self, root: &StoreRoot, folder: &str) -> Sealing<impl ObjectStore + use<>> {
         let prefix = Path::from_iter(root.prefix.parts().chain(Path::from(folder).parts()));
-        Sealing::new(PrefixStore::new(root.store.clone(), prefix), self.keys.clone(), self.unsealed)
+        Sealing::new(PrefixStore::new(Arc::clone(&root.store), prefix), self.keys.clone(), self.unsealed)
     }
 }
 
