@@ -192,6 +192,8 @@ async fn who_may_insert_may_not_take_away() {
         "INSERT OVERWRITE letters SELECT 3 AS a",
         "INSERT OVERWRITE TABLE letters SELECT 3 AS a",
         "REPLACE INTO letters VALUES (3)",
+        "MERGE INTO letters USING letters AS l ON letters.a = l.a WHEN MATCHED THEN DELETE",
+        "MERGE INTO letters USING (SELECT 1 AS a) AS l ON letters.a = l.a REMOVE DUPLICATES",
         "TRUNCATE letters",
         "DELETE FROM letters",
         "UPDATE letters SET a = 3",
