@@ -22,7 +22,7 @@ use super::drop::no_such_relation;
 use super::insert::default_expression;
 use super::joined::{column_of, expression_template, nth_of, numbered, select_of, table_name};
 use super::modify::{replace_rows, stored};
-use super::rewriting::{Case, Rewriting, assigned_values, flag_name, given_value};
+use super::rewriting::{Case, CaseKind, Rewriting, assigned_values, flag_name, given_value};
 use super::{count_answer, model_name, plan_query, select_template};
 use crate::catalog::{Privilege, RelationEntry, TableEntry};
 use crate::error::{external, invalid};
@@ -53,10 +53,11 @@ pub(super) async fn merge(session: &MlSession, relations: &Arc<StoredRelations>,
     };
     let cases = vec![
         Case {
+            kind: CaseKind::Update,
             condition: expression_template(session, "\"#row\" IS NOT NULL AND \"#source\" IS NOT NULL")?,
             values: updates,
         },
-        Case { condition: expression_template(session, "\"#row\" IS NULL")?, values: inserts },
+        Case { kind: CaseKind::Insert, condition: expression_template(session, "\"#row\" IS NULL")?, values: inserts },
     ];
     let rewriting = Rewriting::new(&entry, table, cases)?;
     let both = plan_query(session, both(session, merge, &rewriting, "#row")?).await?;
@@ -111,7 +112,11 @@ pub(super) async fn remove_duplicates(session: &MlSession, mut merge: Merge) -> 
         given_value(session, &entry, table, &target, &column_of(&source, given))
     });
     let condition = expression_template(session, "\"#source\" IS NOT NULL")?;
-    let rewriting = Rewriting::new(&entry, table, vec![Case { condition, values: values.collect::<Result<_>>()? }])?;
+    let rewriting = Rewriting::new(
+        &entry,
+        table,
+        vec![Case { kind: CaseKind::Insert, condition, values: values.collect::<Result<_>>()? }],
+    )?;
     let both = plan_query(session, both(session, &merge, &rewriting, "#source")?).await?;
     let is_of_source = ident(flag_name(0));
     let kept = (!is_of_source.clone()).or(ident("#nth").eq(lit(1)));

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::joined::{Joined, column_of, is_matched, table_name};
-use super::rewriting::{Case, Rewriting, assigned_values, flag_name};
+use super::rewriting::{Case, CaseKind, Rewriting, assigned_values, flag_name};
 use super::{count_answer, model_name, no_rows, plan_query, run_count, select_template};
 use crate::authorize::check_relation;
 use crate::catalog::{Action, CatalogState, Privilege, RelationEntry, RelationKind, TableEntry};
@@ -74,14 +74,18 @@ pub(super) async fn update(
     let old = |column: &str| column_of(&name, column);
     let (rewriting, rows) = match &update.from {
         Some(UpdateTableFromKind::BeforeSet(sources) | UpdateTableFromKind::AfterSet(sources)) => {
-            let rewriting = Rewriting::new(&entry, table, vec![Case { condition: is_matched(session)?, values }])?;
+            let rewriting = Rewriting::new(
+                &entry,
+                table,
+                vec![Case { kind: CaseKind::Update, condition: is_matched(session)?, values }],
+            )?;
             let joined = Joined { target, sources, condition: update.selection.as_ref() };
             let rows = plan_query(session, joined.matched(session, rewriting.items(old))?).await?;
             (rewriting, LogicalPlanBuilder::from(rows).filter(ident("#nth").eq(lit(1)))?.build()?)
         }
         None => {
             let condition = update.selection.clone().unwrap_or_else(|| Expr::value(Value::Boolean(true)));
-            let rewriting = Rewriting::new(&entry, table, vec![Case { condition, values }])?;
+            let rewriting = Rewriting::new(&entry, table, vec![Case { kind: CaseKind::Update, condition, values }])?;
             let query = query(session, |select| {
                 select.from = vec![update.table.clone()];
                 select.projection = rewriting.items(old);

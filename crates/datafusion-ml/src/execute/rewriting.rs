@@ -15,9 +15,19 @@ use crate::session::MlSession;
 
 /// Where a condition is true, columns get other values.
 pub(super) struct Case {
+    pub(super) kind: CaseKind,
     pub(super) condition: Expr,
     /// The columns by their position, each with what it gets.
     pub(super) values: Vec<(usize, Expr)>,
+}
+
+/// What a text becomes in a column of SUPER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CaseKind {
+    /// A string of JSON, as UPDATE makes of it.
+    Update,
+    /// The JSON that it is, as for INSERT.
+    Insert,
 }
 
 /// What becomes of the rows of a table. The first case whose condition is true counts.
@@ -49,11 +59,15 @@ impl<'a> Rewriting<'a> {
         for (number, case) in self.cases.iter().enumerate() {
             items
                 .push(named(Expr::IsTrue(Box::new(Expr::Nested(Box::new(case.condition.clone())))), flag_name(number)));
-            items.extend(case.values.iter().map(|(at, new)| {
+            for (at, new) in &case.values {
+                let is_super = is_super(&self.schema, *at);
+                if is_super && case.kind == CaseKind::Insert {
+                    items.push(named(choose(case.condition.clone(), new.clone(), None), text_name(number, *at)));
+                }
                 // Of SUPER and others CASE makes SUPER.
-                let other = is_super(&self.schema, *at).then(|| old(fields[*at].name()));
-                named(choose(case.condition.clone(), new.clone(), other), new_name(number, *at))
-            }));
+                let other = is_super.then(|| old(fields[*at].name()));
+                items.push(named(choose(case.condition.clone(), new.clone(), other), new_name(number, *at)));
+            }
         }
         items
     }
@@ -64,13 +78,18 @@ impl<'a> Rewriting<'a> {
             let mut value = ident(old_name(at));
             for (number, case) in self.cases.iter().enumerate().rev() {
                 if case.values.iter().any(|(position, _)| *position == at) {
-                    let new = assign(&self.entry.name, field, ident(new_name(number, at)));
+                    let text = text_name(number, at);
+                    let text = selected.schema().field_with_unqualified_name(&text).ok();
+                    let text = text.filter(|field| field.data_type().is_string());
+                    let name = text.map_or_else(|| new_name(number, at), |field| field.name().clone());
+                    let new = assign(&self.entry.name, field, ident(name));
                     value = when(ident(flag_name(number)), new).otherwise(value)?;
                 }
             }
             Ok(value.alias(field.name()))
         });
-        LogicalPlanBuilder::from(selected).project(columns.collect::<Result<Vec<_>>>()?)?.build()
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        LogicalPlanBuilder::from(selected).project(columns)?.build()
     }
 }
 
@@ -91,6 +110,11 @@ pub(super) fn flag_name(case: usize) -> String {
 /// In a result of [`Rewriting::items`], what the column gets.
 fn new_name(case: usize, column: usize) -> String {
     format!("#case{case}_{column}")
+}
+
+/// In a result of [`Rewriting::items`], what a column of SUPER gets in an INSERT, as far as it is a text.
+fn text_name(case: usize, column: usize) -> String {
+    format!("#case{case}_{column}_text")
 }
 
 fn named(expr: Expr, name: String) -> SelectItem {

@@ -54,7 +54,7 @@ pub(crate) fn tell_apart(statement: &mut impl VisitMut) {
 
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
             if let Expr::Cast { expr: value, data_type, .. } = expr
-                && !matches!(value.as_ref(), Expr::Value(_))
+                && !matches!(value.as_ref(), Expr::Value(value) if value.value != Value::Null)
             {
                 let name = Expr::value(Value::SingleQuotedString(data_type.to_string()));
                 *expr = call(CAST_NAME, [std::mem::replace(expr, Expr::value(Value::Null)), name]);

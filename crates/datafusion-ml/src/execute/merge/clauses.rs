@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, Expr, Merge, MergeAction, MergeClauseKind, MergeInsertExpr, TableFactor, visit_expressions_mut,
+    Assignment, Expr, Merge, MergeAction, MergeClauseKind, MergeInsertExpr, TableFactor, visit_expressions,
+    visit_expressions_mut,
 };
 
 use crate::error::invalid;
@@ -32,6 +33,14 @@ impl<'a> Clauses<'a> {
             )))
         };
         let mut clauses = Self { matched: None, not_matched: None };
+        let is_query = |expr: &Expr| matches!(expr, Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_));
+        let walked = visit_expressions(merge.on.as_ref(), |expr| match is_query(expr) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        });
+        if walked.is_break() {
+            return unsupported("a subquery in ON, which belongs into USING (SELECT ...) AS s,");
+        }
         if merge.output.is_some() {
             return unsupported("OUTPUT or RETURNING");
         }
