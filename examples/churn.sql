@@ -62,20 +62,20 @@ WITH scored AS (
     FROM customers WHERE is_new
 )
 SELECT state, cust_serv_calls, day_mins, churn AS truth,
-       p['labels'][1] AS label, round(p['probabilities'][1], 3) AS probability
+       p.labels[0] AS label, round(p.probabilities[0], 3) AS probability
 FROM scored ORDER BY cust_serv_calls DESC, state, day_mins LIMIT 5;
 
 -- Why: the three columns that moved each of these predictions most, in log-odds.
 WITH scored AS (
     SELECT state, cust_serv_calls, day_mins,
            predict_churn_explain(state, account_length, intl_plan, vmail_plan, vmail_message, day_mins, eve_mins,
-                                 night_mins, intl_mins, intl_calls, cust_serv_calls)['contributions'] AS why
+                                 night_mins, intl_mins, intl_calls, cust_serv_calls).contributions AS why
     FROM customers WHERE is_new
 )
 SELECT state, cust_serv_calls, day_mins,
-       why[1]['feature'] || ' = ' || why[1]['value'] AS first, round(why[1]['contribution'], 2) AS by_1,
-       why[2]['feature'] || ' = ' || why[2]['value'] AS second, round(why[2]['contribution'], 2) AS by_2,
-       why[3]['feature'] || ' = ' || why[3]['value'] AS third, round(why[3]['contribution'], 2) AS by_3
+       why[0].feature || ' = ' || why[0].value AS first, round(why[0].contribution, 2) AS by_1,
+       why[1].feature || ' = ' || why[1].value AS second, round(why[1].contribution, 2) AS by_2,
+       why[2].feature || ' = ' || why[2].value AS third, round(why[2].contribution, 2) AS by_3
 FROM scored ORDER BY cust_serv_calls DESC, state, day_mins LIMIT 5;
 
 -- Which columns matter to the model as a whole.

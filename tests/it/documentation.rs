@@ -52,7 +52,7 @@ fn page_of_options() -> String {
         writeln!(page, "\n## {}\n", algorithm.name().to_uppercase()).unwrap();
         page += "| name | also | takes | default | |\n|---|---|---|---|---|\n";
         for option in algorithm.options() {
-            let default = option.default.map_or("to be given".to_owned(), |default| format!("`{default}`"));
+            let default = option.default.map_or(String::new(), |default| format!("`{default}`"));
             let aliases: Vec<String> = option.aliases.iter().map(|alias| format!("`{alias}`")).collect();
             let (name, aliases, takes, doc) = (option.name, aliases.join(", "), option.kind, option.doc);
             writeln!(page, "| `{name}` | {aliases} | {takes} | {default} | {doc} |").unwrap();

@@ -33,6 +33,17 @@ fn the_readmes_main_job_runs_on_real_data() {
     {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }
+    // The label that is shown is the likelier of two, with its probability; the first reason is the largest.
+    let table = |last: &str| -> Vec<Vec<String>> {
+        let lines = text.lines().skip_while(|line| !line.contains(&format!("| {last} ")));
+        let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+        rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+    };
+    let number = |cell: &str| cell.parse::<f64>().unwrap();
+    let sure = table("probability");
+    assert!(!sure.is_empty() && sure.iter().all(|row| number(&row[6]) >= 0.5), "{sure:?}");
+    let why = table("by_3");
+    assert!(!why.is_empty() && why.iter().all(|row| number(&row[5]).abs() >= number(&row[7]).abs()), "{why:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::LogicalPlan;
@@ -78,13 +79,14 @@ impl Shell {
     /// Prints a result: a table with no more rows than asked for, JSON as one array, other formats as rows arrive.
     async fn print(&self, frame: DataFrame, print: PrintOptions, started: Instant) -> Result<()> {
         let context = Arc::new(frame.task_ctx());
-        let frame = match print.format {
-            PrintFormat::Csv | PrintFormat::Tsv => {
-                let (state, plan) = frame.into_parts();
-                DataFrame::new(state, nested_as_json(plan)?)
-            }
-            _ => frame,
+        let is_json = match print.format {
+            PrintFormat::Csv | PrintFormat::Tsv => true,
+            // As Redshift prints them.
+            PrintFormat::Table => context.session_config().options().sql_parser.dialect == Dialect::Redshift,
+            _ => false,
         };
+        let (state, plan) = frame.into_parts();
+        let frame = DataFrame::new(state, if is_json { nested_as_json(plan)? } else { plan });
         let format = context.session_config().options().format.clone();
         let plan = frame.create_physical_plan().await?;
         let schema = plan.schema();
