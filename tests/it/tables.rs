@@ -140,7 +140,7 @@ async fn what_fails_midway_leaves_everything_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let session = redshift(&folder).await;
     let failing = "SELECT 10 / (90000 - value) AS a FROM range(100000)";
-    assert!(answer(&session, &format!("CREATE TABLE t_a AS {failing}")).await.contains("Divide by zero"));
+    assert!(answer(&session, &format!("CREATE TABLE t_a AS {failing}")).await.contains("divided by zero"));
     assert_eq!(names(&session).await, "");
     run(&session, "CREATE TABLE t_a AS SELECT 1 AS a").await;
     for statement in [
@@ -148,7 +148,7 @@ async fn what_fails_midway_leaves_everything_as_it_was() {
         "UPDATE t_a SET a = a / (a - 1)".to_owned(),
         "DELETE FROM t_a WHERE a / (a - 1) > 1".to_owned(),
     ] {
-        assert!(answer(&session, &statement).await.contains("Divide by zero"), "{statement}");
+        assert!(answer(&session, &statement).await.contains("divided by zero"), "{statement}");
         assert_eq!(value(&session, "SELECT string_agg(a::VARCHAR, ',') FROM t_a").await, "1", "{statement}");
     }
     let file = folder.path().join("numbers.csv");

@@ -1,9 +1,10 @@
-//! Arithmetic that fails where Redshift's does: an integer out of range, and a division by zero in floating point. DataFusion
-//! lets integers wrap around, and answers infinity; whole numbers and decimals it divides as Redshift does.
+//! Arithmetic that fails where Redshift's does, in words that help: an integer out of range, and a division by zero. DataFusion
+//! lets integers wrap around, and answers infinity in floating point.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum};
+use datafusion::arrow::array::{Array, ArrayRef, Datum};
+use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float16Type, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DFSchema, exec_datafusion_err, exec_err, internal_err};
 use datafusion::error::{DataFusionError, Result};
@@ -37,9 +38,7 @@ pub(crate) fn checked(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
             operands.push(right.as_ref().clone());
             Some(ScalarUDF::from(Checked { operators, returns, signature: signature() }).call(operands))
         }
-        Operator::Divide | Operator::Modulo
-            if (types.0.is_floating() || types.1.is_floating()) && types.1.is_numeric() && !is_constant(right) =>
-        {
+        Operator::Divide | Operator::Modulo if types.0.is_numeric() && types.1.is_numeric() && !is_constant(right) => {
             let divisor = ScalarUDF::from(Divisor { signature: signature() }).call(vec![right.as_ref().clone()]);
             Some(Expr::BinaryExpr(BinaryExpr::new(left.clone(), *op, Box::new(divisor))))
         }
@@ -158,12 +157,7 @@ impl ScalarUDFImpl for Divisor {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        // What is divided is floating, so that the divisor will be.
-        let as_floating = |data_type: &DataType| match data_type.is_floating() {
-            true => data_type.clone(),
-            false => DataType::Float64,
-        };
-        Ok(types.iter().map(as_floating).collect())
+        Ok(types.to_vec())
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -178,8 +172,8 @@ impl ScalarUDFImpl for Divisor {
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some(divisor) = args.args.pop() else { return internal_err!("a divisor is one number") };
         let has_zero = match &divisor {
-            ColumnarValue::Array(array) => has_zero(array),
-            ColumnarValue::Scalar(value) => has_zero(&value.to_array()?),
+            ColumnarValue::Array(array) => has_zero(array)?,
+            ColumnarValue::Scalar(value) => has_zero(&value.to_array()?)?,
         };
         match has_zero {
             true => exec_err!("a number is divided by zero; NULLIF(divisor, 0) makes NULL of it"),
@@ -188,13 +182,7 @@ impl ScalarUDFImpl for Divisor {
     }
 }
 
-fn has_zero(numbers: &ArrayRef) -> bool {
-    match numbers.data_type() {
-        DataType::Float64 => numbers.as_primitive::<Float64Type>().iter().flatten().any(|number| number == 0.0),
-        DataType::Float32 => numbers.as_primitive::<Float32Type>().iter().flatten().any(|number| number == 0.0),
-        DataType::Float16 => {
-            numbers.as_primitive::<Float16Type>().iter().flatten().any(|number| number.to_f64() == 0.0)
-        }
-        _ => false,
-    }
+fn has_zero(numbers: &ArrayRef) -> Result<bool> {
+    let zero = ScalarValue::new_zero(numbers.data_type())?.to_scalar()?;
+    Ok(eq(numbers, &zero)?.has_true())
 }

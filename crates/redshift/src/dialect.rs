@@ -4,9 +4,12 @@ use std::any::TypeId;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use datafusion::sql::sqlparser::ast::{Expr, Value};
 use datafusion::sql::sqlparser::dialect::{Dialect, Precedence, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::rewrite::call;
 
 /// Redshift's dialect of SQL, in which `[...]` is always a subscript.
 ///
@@ -57,6 +60,25 @@ impl Dialect for RedshiftDialect {
         }
     }
 
+    /// `E'a\nb'`, `|/ 16`, `||/ 27` and `@ -5`, which the parser knows in PostgreSQL's dialect only.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let next = parser.peek_token_ref();
+        let function = match &next.token {
+            Token::EscapedStringLiteral(text) => {
+                let text = Value::SingleQuotedString(text.clone()).with_span(next.span);
+                parser.advance_token();
+                return Some(Ok(Expr::Value(text)));
+            }
+            Token::PGSquareRoot => "sqrt",
+            Token::PGCubeRoot => "cbrt",
+            Token::AtSign => "abs",
+            _ => return None,
+        };
+        parser.advance_token();
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::PgOther));
+        Some(operand.map(|operand| call(function, [operand])))
+    }
+
     /// Paths with brackets, and `AT` in FROM.
     fn supports_partiql(&self) -> bool {
         true
@@ -88,6 +110,12 @@ impl Dialect for RedshiftDialect {
         supports_window_function_null_treatment_arg,
     }
 
-    // EXTRACT(mon FROM x), GROUP BY ROLLUP (..); and DataFusion's aggregate(..) FILTER (WHERE ..), at no cost.
-    yes! { allow_extract_custom, supports_filter_during_aggregation, supports_group_by_expr }
+    // EXTRACT(mon FROM x), GROUP BY ROLLUP (..), `(+)`, which is refused in words of ours; and DataFusion's
+    // aggregate(..) FILTER (WHERE ..), at no cost.
+    yes! {
+        allow_extract_custom,
+        supports_filter_during_aggregation,
+        supports_group_by_expr,
+        supports_outer_join_operator,
+    }
 }

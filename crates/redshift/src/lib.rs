@@ -7,12 +7,14 @@
 mod approximate;
 mod assign;
 mod checked;
+mod decimals;
 mod dialect;
 mod functions;
 pub mod json;
 mod literals;
 mod operators;
 mod pivot;
+mod place;
 mod rewrite;
 mod semistructured;
 mod times;
@@ -81,6 +83,7 @@ pub fn planning_state(state: SessionState) -> Result<SessionState> {
     let mut state = semistructured::install(state)?;
     state.register_relation_planner(Arc::new(pivot::PivotPlanner))?;
     state.register_expr_planner(Arc::new(times::TimePlanner::default()))?;
+    state.register_expr_planner(Arc::new(decimals::DecimalPlanner))?;
     // Last: a state that is built from another brings DataFusion's functions back, under their second names.
     functions::register(&mut state)?;
     Ok(state)

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
 use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER, TEXT, iso_text};
+use crate::times::is_moment;
 
 /// Fails if a literal cannot be what it is cast to, or what it is compared with.
 pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
@@ -46,7 +47,10 @@ fn check_operand(text: &Expr, other: &Expr, schema: &DFSchema) -> Result<TreeNod
 
 fn check_value(expr: &Expr, data_type: &DataType) -> Result<TreeNodeRecursion> {
     let Some(value) = literal(expr) else { return Ok(TreeNodeRecursion::Continue) };
-    if value.cast_to(data_type).is_ok() {
+    // A date in another notation than that of ISO 8601 is read later.
+    let iso = value.try_as_str().flatten().filter(|_| is_moment(data_type));
+    let iso = iso.map(|text| ScalarValue::Utf8(Some(iso_text(text))));
+    if iso.as_ref().unwrap_or(&value).cast_to(data_type).is_ok() {
         return Ok(TreeNodeRecursion::Continue);
     }
     let hint = match data_type {
@@ -71,8 +75,8 @@ fn literal(expr: &Expr) -> Option<ScalarValue> {
     match expr {
         Expr::Literal(value, _) => Some(value.clone()),
         Expr::ScalarFunction(ScalarFunction { func, args }) => match (func.name(), args.as_slice()) {
-            (ISO_DATETIME, [text]) => literal(text)?.try_as_str()?.map(|text| ScalarValue::Utf8(Some(iso_text(text)))),
-            (ROUND_TO_INTEGER | TEXT, [Expr::Literal(value, _)]) if value.try_as_str().is_some() => Some(value.clone()),
+            (ISO_DATETIME | ROUND_TO_INTEGER, [Expr::Literal(value, _)]) => Some(value.clone()),
+            (TEXT, [Expr::Literal(value, _)]) if value.try_as_str().is_some() => Some(value.clone()),
             _ => None,
         },
         _ => None,

@@ -1,15 +1,16 @@
-//! Operators of dates and intervals that DataFusion lacks or computes otherwise.
+//! Operators of dates and intervals that DataFusion lacks or computes otherwise, and literals of dates beside them.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Between, Cast, InList};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::scale_interval;
+use crate::functions::{iso_text, scale_interval};
 use crate::operators::{compares, operator};
 
 /// Multiplies and divides intervals by numbers, and compares dates with timestamps in the timestamps' unit, where DataFusion
@@ -52,6 +53,46 @@ impl ExprPlanner for TimePlanner {
         };
         Ok(PlannerResult::Planned(planned))
     }
+}
+
+/// Rewrites literals of dates and timestamps as ISO 8601 has them, which DataFusion reads, where they are compared or cast;
+/// whether there are any.
+pub(crate) fn read_literals(expr: &mut Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, right, .. }) => {
+            read_beside(left, right, schema) || read_beside(right, left, schema)
+        }
+        Expr::Between(Between { expr, low, high, .. }) => {
+            [low, high].into_iter().fold(false, |read, bound| read_beside(expr, bound, schema) || read)
+        }
+        Expr::InList(InList { expr, list, .. }) => {
+            list.iter_mut().fold(false, |read, value| read_beside(expr, value, schema) || read)
+        }
+        Expr::Cast(Cast { expr, field }) if is_moment(field.data_type()) => read(expr),
+        _ => false,
+    }
+}
+
+/// A date, or a timestamp.
+pub(crate) fn is_moment(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+}
+
+fn read_beside(value: &Expr, literal: &mut Expr, schema: &DFSchema) -> bool {
+    matches!(literal, Expr::Literal(literal, _) if literal.try_as_str().is_some())
+        && value.get_type(schema).is_ok_and(|data_type| is_moment(&data_type))
+        && read(literal)
+}
+
+fn read(literal: &mut Expr) -> bool {
+    let Expr::Literal(value, _) = literal else { return false };
+    let Some(Some(text)) = value.try_as_str() else { return false };
+    let iso = iso_text(text);
+    let differs = iso != text;
+    if differs {
+        *literal = lit(iso);
+    }
+    differs
 }
 
 fn operation(left: Expr, operator: Operator, right: Expr) -> Expr {

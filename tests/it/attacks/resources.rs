@@ -124,6 +124,7 @@ fn what_is_long_and_wide_is_answered() {
         session.sql("SET datafusion.sql_parser.dialect = 'redshift'").await.unwrap();
         let one = async |sql: String| value(&session, &sql).await;
         assert_eq!(one(format!("SELECT coalesce({}) AS a", repeated("1", 100_000, ", "))).await, "1");
+        assert_eq!(one(format!("SELECT length(concat({})) AS a", repeated("'a'", 2_000, ", "))).await, "2000");
         assert_eq!(
             one(format!("SELECT count(*) AS a FROM (VALUES {}) AS t", repeated("(1)", 5_000, ", "))).await,
             "5000"

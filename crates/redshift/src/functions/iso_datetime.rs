@@ -1,8 +1,8 @@
 //! What a cast to DATE or TIMESTAMP reads that is not written as ISO 8601 has it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use chrono::NaiveDateTime;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -108,9 +108,9 @@ fn iso(values: &ArrayRef) -> Result<ArrayRef> {
             continue;
         };
         match read(text, last) {
-            Some((index, moment)) => {
+            Some((index, iso)) => {
                 last = index;
-                results.append_value(moment.to_string());
+                results.append_value(iso);
             }
             None => results.append_value(text),
         }
@@ -118,19 +118,33 @@ fn iso(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(results.finish()))
 }
 
-/// The moment that a text says by one of the patterns, which of them it is; the likeliest is tried first.
-fn read(text: &str, likely: usize) -> Option<(usize, NaiveDateTime)> {
+/// What a text says by one of the patterns as ISO 8601 has it, and which of them it is; the likeliest is tried first.
+fn read(text: &str, likely: usize) -> Option<(usize, String)> {
+    let (moment, zone) = split_zone(text);
+    let moment = match moment.as_bytes().get(10) {
+        Some(b'T') => Cow::Owned(moment.replacen('T', " ", 1)),
+        _ => Cow::Borrowed(moment),
+    };
     let mut indexes = std::iter::once(likely).chain(0..PATTERNS.len());
-    indexes.find_map(|index| Some((index, to_timestamp::read(text, PATTERNS.get(index)?)?)))
+    let (index, moment) =
+        indexes.find_map(|index| Some((index, to_timestamp::read(&moment, PATTERNS.get(index)?)?)))?;
+    Some((index, format!("{moment}{zone}")))
+}
+
+/// The text before and from the time zone that stands behind a time, such as `+02:00`.
+fn split_zone(text: &str) -> (&str, &str) {
+    let zone = text.find(':').and_then(|colon| Some(colon + text[colon..].find(['+', '-', 'Z'])?));
+    text.split_at(zone.unwrap_or(text.len()))
 }
 
 /// What the function makes of one text.
 pub(crate) fn iso_text(text: &str) -> String {
-    let moment = if is_iso(text) { None } else { read(text, 0) };
-    moment.map_or_else(|| text.to_owned(), |(_, moment)| moment.to_string())
+    let iso = if is_iso(text) { None } else { read(text, 0) };
+    iso.map_or_else(|| text.to_owned(), |(_, iso)| iso)
 }
 
 /// Whether the cast reads it: a date first, and then no time or one with seconds.
-fn is_iso(text: &str) -> bool {
-    text.as_bytes().get(4) == Some(&b'-') && text.bytes().filter(|byte| *byte == b':').count() != 1
+pub(crate) fn is_iso(text: &str) -> bool {
+    let (moment, _) = split_zone(text);
+    moment.as_bytes().get(4) == Some(&b'-') && moment.bytes().filter(|byte| *byte == b':').count() != 1
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod avg;
 mod cast_name;
 mod convert_timezone;
+mod crc32;
 mod date_part;
 mod date_trunc;
 mod dateadd;
@@ -19,6 +20,7 @@ mod next_day;
 mod number_pattern;
 mod pattern;
 mod percentile_disc;
+mod quoting;
 mod regexp_substr;
 mod round_to_integer;
 mod scale_interval;
@@ -43,7 +45,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
 pub(crate) use cast_name::CAST_NAME;
 pub(crate) use date_part::DatePart;
-pub(crate) use iso_datetime::{ISO_DATETIME, iso_text};
+pub(crate) use iso_datetime::{ISO_DATETIME, is_iso, iso_text};
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
 pub(crate) use scale_interval::scale_interval;
 pub(crate) use search_pattern::{LIKE_PATTERN, SIMILAR_PATTERN};
@@ -77,11 +79,14 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     add(state, round_to_integer::RoundToInteger::default())?;
     for function in [
         add_months::add_months(),
+        crc32::crc32(),
         last_day::last_day(),
         months_between::months_between(),
         second::microsecond(),
         second::second(),
         next_day::next_day(),
+        quoting::quote_ident(),
+        quoting::quote_literal(),
         regexp_substr::regexp_substr(),
         sha1::sha1(),
         strtol::strtol(),

@@ -166,7 +166,8 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
         ("timestamp_cmp" | "date_cmp_timestamp" | "timestamp_cmp_date", [left, right]) => {
             return compare(left, right, &DataType::Timestamp(None, TimezoneInfo::None)).map(Some);
         }
-        ("concat", [_, ..]) => args.into_iter().for_each(make_text),
+        // DataFusion's passes over NULL.
+        ("concat", [_, ..]) => return Ok(concatenated(args.into_iter().map(take))),
         (
             "lpad" | "rpad" | "left" | "right" | "substring" | "substr" | "length" | "upper" | "lower" | "initcap"
             | "replace" | "split_part" | "strpos" | "reverse" | "repeat" | "btrim" | "ltrim" | "rtrim",
@@ -179,6 +180,30 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
 
 pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `(a || b || ...)`, which is NULL where one of them is. Of many operands a tree is made that is not deep.
+pub(super) fn concatenated(operands: impl IntoIterator<Item = Expr>) -> Option<Expr> {
+    let texts = operands.into_iter().map(|mut operand| {
+        make_text(&mut operand);
+        operand
+    });
+    let mut texts: Vec<Expr> = texts.collect();
+    while texts.len() > 1 {
+        let mut rest = texts.into_iter();
+        let pairs = std::iter::from_fn(|| {
+            let left = rest.next()?;
+            Some(match rest.next() {
+                Some(right) => {
+                    let (left, right) = (Box::new(left), Box::new(right));
+                    Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right }
+                }
+                None => left,
+            })
+        });
+        texts = pairs.collect();
+    }
+    Some(Expr::Nested(Box::new(texts.pop()?)))
 }
 
 /// The time of the statement, in UTC and without a time zone.

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::calls::{call, is_call_of};
 use super::text::make_text;
-use crate::functions::{CAST_NAME, ISO_DATETIME, ROUND_TO_INTEGER};
+use crate::functions::{CAST_NAME, ISO_DATETIME, ROUND_TO_INTEGER, is_iso};
 
 pub(crate) fn respell(expr: &mut Expr) -> Result<()> {
     respell_convert(expr)?;
@@ -75,7 +75,7 @@ fn wrap(value: &mut Expr, function: &str) {
 fn is_date(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text.as_bytes().get(4) == Some(&b'-'),
+            Value::SingleQuotedString(text) => is_iso(text),
             _ => true,
         },
         Expr::Nested(inner) => is_date(inner),

@@ -2,11 +2,11 @@
 
 use datafusion::common::plan_err;
 use datafusion::error::Result;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, DateTimeField, Expr, Ident, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, DateTimeField, Expr, Ident, TypedString, Value};
 
 use super::calls::{call, cast, take};
 use super::casts;
-use crate::functions::{DatePart, MICROSECOND, SECOND};
+use crate::functions::{DatePart, MICROSECOND, SECOND, iso_text};
 
 /// Turns the first argument of `function`, a word or a string, into the name of a part.
 pub(crate) fn respell_part(function: &str, part: &mut Expr) -> Result<()> {
@@ -55,6 +55,15 @@ pub(crate) fn respell_extract(expr: &mut Expr) -> Result<()> {
     }
     *field = DateTimeField::Custom(Ident::new(part.name()));
     Ok(())
+}
+
+/// `TIMESTAMP '12/31/2019 10:00'`
+pub(crate) fn respell_literal(literal: &mut TypedString) {
+    if let (DataType::Date | DataType::Timestamp(..), Value::SingleQuotedString(text)) =
+        (&literal.data_type, &mut literal.value.value)
+    {
+        *text = iso_text(text);
+    }
 }
 
 fn counted_otherwise(part: DatePart, date: &mut Expr) -> Option<Expr> {

@@ -12,6 +12,7 @@ mod dates;
 mod names;
 mod patterns;
 mod quotes;
+mod refused;
 mod regexps;
 mod session;
 mod sets;
@@ -25,7 +26,7 @@ use std::ops::ControlFlow;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, Value, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, TableFactor, Value, VisitMut, VisitorMut};
 
 pub(crate) use aliases::computed_columns;
 pub(crate) use calls::call;
@@ -41,8 +42,7 @@ use crate::semistructured::{convert_inserted, rewrite_statement};
 pub async fn rewrite(state: &SessionState, statement: &mut Statement) -> Result<()> {
     respell(state, statement).await?;
     convert_inserted(state, statement).await?;
-    rewrite_statement(statement);
-    Ok(())
+    rewrite_statement(statement)
 }
 
 /// The statement with casts that say their types in the names of expressions; `None` if it has no expressions.
@@ -134,6 +134,13 @@ impl VisitorMut for Spellings {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, relation: &mut TableFactor) -> ControlFlow<Self::Break> {
+        match refused::check_relation(relation) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         let respelled = match expr {
             Expr::Cast { .. } | Expr::Convert { .. } => casts::respell(expr),
@@ -150,6 +157,11 @@ impl VisitorMut for Spellings {
                 Ok(())
             }
             Expr::Extract { .. } => dates::respell_extract(expr),
+            Expr::TypedString(literal) => {
+                dates::respell_literal(literal);
+                Ok(())
+            }
+            Expr::OuterJoin(column) => refused::outer_join(column),
             Expr::Function(_) | Expr::Identifier(_) | Expr::Trim { .. } | Expr::Substring { .. } => {
                 self.session.respell(expr);
                 calls::respell(expr)
@@ -201,7 +213,7 @@ mod tests {
         check("SELECT a SIMILAR TO 'b%' AS x", "SELECT (redshift_text(a) ~ redshift_similar_pattern('b%', '\\')) AS x");
         check(
             "SELECT REGEXP_REPLACE(a, 'b', 'c', 3) AS x",
-            "SELECT concat(redshift_text(left(redshift_text(a), 2)), redshift_text(regexp_replace(substr(redshift_text(a), 3), 'b', 'c', 'g'))) AS x",
+            "SELECT (redshift_text(left(redshift_text(a), 2)) || redshift_text(regexp_replace(substr(redshift_text(a), 3), 'b', 'c', 'g'))) AS x",
         );
         check(
             "SELECT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AS x FROM t",

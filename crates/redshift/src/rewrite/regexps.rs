@@ -4,7 +4,7 @@ use datafusion::common::{not_impl_err, plan_err};
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArguments, Value};
 
-use super::calls::call;
+use super::calls::{call, concatenated};
 use super::text::make_text;
 
 /// `REGEXP_REPLACE(text, pattern [, replacement [, position [, parameters]]])`: every match is replaced, from a character on.
@@ -34,12 +34,10 @@ pub(super) fn replace(args: Vec<Expr>) -> Result<Option<Expr>> {
         Ok(1) => Ok(Some(call("regexp_replace", [text, pattern, replacement, string(flags)]))),
         Ok(position @ 2..) => {
             make_text(&mut text);
-            let mut before = call("left", [text.clone(), number(position - 1)]);
+            let before = call("left", [text.clone(), number(position - 1)]);
             let after = call("substr", [text, number(position)]);
-            let mut after = call("regexp_replace", [after, pattern, replacement, string(flags)]);
-            make_text(&mut before);
-            make_text(&mut after);
-            Ok(Some(call("concat", [before, after])))
+            let after = call("regexp_replace", [after, pattern, replacement, string(flags)]);
+            Ok(concatenated([before, after]))
         }
         _ => not_impl_err!("REGEXP_REPLACE with a position that is no constant from 1"),
     }

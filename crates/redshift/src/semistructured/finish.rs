@@ -6,6 +6,8 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue, not_impl_err, plan_err};
+use datafusion::datasource::listing::ListingTable;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{
     Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, SetComparison, Sort, TryCast,
@@ -14,13 +16,14 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, when,
+    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, TableScan, lit,
+    when,
 };
 
 use super::arithmetic::{NUMBER, arithmetic};
 use super::cast::{from_super, to_super};
 use super::compare::{comparison, key, order_key};
-use super::elements::marked;
+use super::elements::{marked, marked_late};
 use super::extremes::{self, greatest, least};
 use super::function::knows_super;
 use super::functions::JSON_TYPEOF;
@@ -30,6 +33,7 @@ use super::rows::compare_values;
 use super::sum::sum;
 use crate::checked::{checked, is_checked};
 use crate::functions::{ISO_DATETIME, ROUND_TO_INTEGER};
+use crate::times::read_literals;
 
 /// The plan in which every expression takes a SUPER value for what it says.
 pub(crate) fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -44,12 +48,22 @@ pub(crate) fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// Finishes one node. If what is below has changed, what is said of a column goes up through it.
 fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed<LogicalPlan>> {
+    if let LogicalPlan::TableScan(scan) = &plan
+        && is_of_files(scan)
+    {
+        return mark_columns(plan);
+    }
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
     let is_sort = matches!(plan, LogicalPlan::Sort(_));
     let changed = plan.map_expressions(|expr| {
         let name = names.save(&expr);
-        let mut expr = expr.transform_up(|expr| finish_expr(expr, &schema))?;
+        let mut expr = expr.transform_up(|mut expr| {
+            let is_read = read_literals(&mut expr, &schema);
+            let mut finished = finish_expr(expr, &schema)?;
+            finished.transformed |= is_read;
+            Ok(finished)
+        })?;
         if is_sort && has_super(&expr.data, &schema) {
             expr = Transformed::yes(order_key(expr.data));
         }
@@ -64,6 +78,28 @@ fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed
         Some(plan) => Transformed::yes(plan),
         None => finished,
     })
+}
+
+/// Whether the rows lie in files that anybody may have written.
+fn is_of_files(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source).is_ok_and(|table| table.is::<ListingTable>())
+}
+
+/// The rows with their SUPER columns marked: where statistics tell that a column has one value in a file, DataFusion reads that
+/// value, and forgets what is said of the column.
+fn mark_columns(scan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if !scan.schema().fields().iter().any(|field| is_super(field)) {
+        return Ok(Transformed::no(scan));
+    }
+    let columns = scan.schema().iter().map(|(table, field)| {
+        let column = Expr::Column(Column::from((table, field)));
+        match is_super(field) {
+            true => marked_late(column).alias_qualified(table.cloned(), field.name()),
+            false => column,
+        }
+    });
+    let columns = columns.collect();
+    Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(scan))?)))
 }
 
 /// Whether the value is SUPER.
@@ -107,6 +143,10 @@ fn finish_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::IsNotTrue(expr) if has_super(&expr, schema) => Expr::IsNotTrue(boolean(expr)),
         Expr::IsFalse(expr) if has_super(&expr, schema) => Expr::IsFalse(boolean(expr)),
         Expr::IsNotFalse(expr) if has_super(&expr, schema) => Expr::IsNotFalse(boolean(expr)),
+        Expr::IsUnknown(expr) if has_super(&expr, schema) => Expr::IsUnknown(boolean(expr)),
+        Expr::IsNotUnknown(expr) if has_super(&expr, schema) => Expr::IsNotUnknown(boolean(expr)),
+        // What computes with its value is not told of the column's metadata.
+        subquery @ Expr::ScalarSubquery(_) if has_super(&subquery, schema) => marked(subquery),
         Expr::InList(InList { expr, list, negated })
             if has_super(&expr, schema) || list.iter().any(|value| has_super(value, schema)) =>
         {

@@ -49,6 +49,11 @@ impl Function {
     pub(super) fn udf(self) -> ScalarUDF {
         ScalarUDF::from(FunctionImpl { function: self, signature: Signature::user_defined(Volatility::Immutable) })
     }
+
+    /// The function as one that is computed with the rows only.
+    pub(super) fn volatile_udf(self) -> ScalarUDF {
+        ScalarUDF::from(FunctionImpl { function: self, signature: Signature::user_defined(Volatility::Volatile) })
+    }
 }
 
 /// Calls the function in an expression.

@@ -62,7 +62,7 @@ async fn super_columns(state: &SessionState, insert: &Insert) -> Vec<bool> {
 /// The columns that the query returns.
 async fn fields_of(state: &SessionState, query: &Query) -> Option<Vec<Field>> {
     let mut statement = Statement::Statement(Box::new(SqlStatement::Query(Box::new(query.clone()))));
-    rewrite_statement(&mut statement);
+    rewrite_statement(&mut statement).ok()?;
     // Boxed: planning a statement is a large future.
     let plan = Box::pin(state.statement_to_plan(statement)).await.ok()?;
     Some(plan.schema().fields().iter().map(|field| field.as_ref().clone()).collect())

@@ -2,7 +2,8 @@
 //!
 //! A nested value whose shape is known has a type of Arrow's (`Struct`, `List`, `Map`), and is walked by that. One whose shape
 //! is not known is JSON text in a column that says so by Arrow's canonical extension type `arrow.json`: every tool can
-//! read it, and Parquet keeps it. A statement goes through three passes: [`rewrite_statement`] over its syntax, the
+//! read it. Parquet files keep that, and DataFusion looks at it where `datafusion.execution.parquet.skip_metadata` is false.
+//! A statement goes through three passes: [`rewrite_statement`] over its syntax, the
 //! planners of [`install`] while DataFusion plans it, and [`finish`] over the plan.
 
 mod arithmetic;

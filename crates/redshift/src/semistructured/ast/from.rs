@@ -5,12 +5,15 @@
 
 use std::mem::take;
 
+use datafusion::common::plan_err;
+use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, NullInclusion, ObjectName,
+    Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, NullInclusion, ObjectName, Spanned,
     TableAlias, TableFactor, TableWithJoins, Value, ValueWithSpan,
 };
 
 use super::scope::{OURS, Scope, folded};
+use crate::place::Place;
 
 const ARRAY: &str = "array";
 const OBJECT: &str = "object";
@@ -44,8 +47,9 @@ pub(in crate::semistructured) fn unnesting_of(relation: &TableFactor) -> Option<
     }
 }
 
-/// Rewrites the arrays in FROM, and says what FROM names. Doing so twice changes nothing.
-pub(super) fn rewrite(from: &mut Vec<TableWithJoins>) -> Scope {
+/// Rewrites the arrays in FROM, and says what FROM names. Doing so twice changes nothing. Fails of a join with an array on a
+/// condition.
+pub(super) fn rewrite(from: &mut Vec<TableWithJoins>) -> Result<Scope> {
     let mut scope = Scope::default();
     let mut done: Vec<TableWithJoins> = Vec::new();
     for TableWithJoins { relation, joins } in take(from) {
@@ -62,8 +66,15 @@ pub(super) fn rewrite(from: &mut Vec<TableWithJoins>) -> Scope {
             }
         }
         for join in joins {
-            match path(&join.relation, &scope).zip(keeps_rows(&join.join_operator)) {
-                Some((path, keeps_rows)) => {
+            match path(&join.relation, &scope) {
+                Some(path) => {
+                    let Some(keeps_rows) = keeps_rows(&join.join_operator) else {
+                        return plan_err!(
+                            "an array in FROM is joined on a condition{}; write JOIN {} ON true, and the condition in WHERE",
+                            Place(join.relation.span()),
+                            path.value
+                        );
+                    };
                     let relation = path.over(take(&mut done), keeps_rows);
                     scope = Scope::default();
                     scope.add(&relation);
@@ -79,7 +90,7 @@ pub(super) fn rewrite(from: &mut Vec<TableWithJoins>) -> Scope {
         }
     }
     *from = done;
-    scope
+    Ok(scope)
 }
 
 /// Whether a join with an array keeps the rows without elements; `None` of joins that an array cannot take part in.

@@ -9,34 +9,50 @@ mod scope;
 
 use std::ops::ControlFlow;
 
+use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, TableWithJoins, VisitMut, VisitorMut};
 
 pub(super) use from::unnesting_of;
 use scope::Scope;
 pub(super) use scope::folded;
 
 /// Rewrites the paths of a statement.
-pub(crate) fn rewrite_statement(statement: &mut Statement) {
-    let mut rewriter = Rewriter { scopes: vec![] };
-    // The visitor never breaks.
+pub(crate) fn rewrite_statement(statement: &mut Statement) -> Result<()> {
+    let mut rewriter = Rewriter { scopes: vec![], error: None };
     let _ = match statement {
         Statement::Statement(statement) => statement.visit(&mut rewriter),
-        Statement::Explain(explain) => {
-            rewrite_statement(&mut explain.statement);
-            ControlFlow::Continue(())
-        }
+        Statement::Explain(explain) => return rewrite_statement(&mut explain.statement),
         Statement::CopyTo(copy) => match &mut copy.source {
             CopyToSource::Query(query) => query.visit(&mut rewriter),
             CopyToSource::Relation(_) => ControlFlow::Continue(()),
         },
         Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
     };
+    rewriter.error.map_or(Ok(()), Err)
 }
 
 struct Rewriter {
     /// What FROM names, of the innermost query last.
     scopes: Vec<Scope>,
+    /// Why the walk ended. It is not what the walk breaks with, which would be on the stack at every step.
+    error: Option<DataFusionError>,
+}
+
+impl Rewriter {
+    /// Rewrites the arrays in FROM, and enters the scope of what it names.
+    fn enter(&mut self, from: &mut Vec<TableWithJoins>) -> ControlFlow<()> {
+        match from::rewrite(from) {
+            Ok(scope) => {
+                self.scopes.push(scope);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
 }
 
 impl VisitorMut for Rewriter {
@@ -44,11 +60,13 @@ impl VisitorMut for Rewriter {
 
     /// ORDER BY is the query's and sees what its SELECT sees.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.scopes.push(match query.body.as_mut() {
-            SetExpr::Select(select) => from::rewrite(&mut select.from),
-            _ => Scope::default(),
-        });
-        ControlFlow::Continue(())
+        match query.body.as_mut() {
+            SetExpr::Select(select) => self.enter(&mut select.from),
+            _ => {
+                self.scopes.push(Scope::default());
+                ControlFlow::Continue(())
+            }
+        }
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -57,7 +75,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        self.scopes.push(from::rewrite(&mut select.from));
+        self.enter(&mut select.from)?;
         names::name_paths(&mut select.projection, &self.scopes);
         if let Some(condition) = &mut select.selection {
             numbers::to_boolean(condition, &self.scopes);

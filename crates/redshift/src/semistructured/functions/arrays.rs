@@ -24,7 +24,7 @@ pub(super) fn all() -> Vec<Function> {
 }
 
 /// The elements of the row's array.
-fn array(texts: &Texts, row: usize) -> Option<Vec<&str>> {
+pub(super) fn array(texts: &Texts, row: usize) -> Option<Vec<&str>> {
     match Json::read(texts.get(row)?)? {
         Json::Array(text) => Some(elements(text).collect()),
         _ => None,
@@ -35,7 +35,8 @@ fn integer(integers: &Int64Array, row: usize) -> Option<i64> {
     integers.is_valid(row).then(|| integers.value(row))
 }
 
-fn joined(elements: &[&str]) -> String {
+/// An array of these elements.
+pub(super) fn joined(elements: &[&str]) -> String {
     format!("[{}]", elements.join(","))
 }
 

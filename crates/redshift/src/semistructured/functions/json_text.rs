@@ -1,15 +1,16 @@
-//! JSON_PARSE, CAN_JSON_PARSE, JSON_SERIALIZE, IS_VALID_JSON, IS_VALID_JSON_ARRAY.
+//! JSON_PARSE, CAN_JSON_PARSE, JSON_SERIALIZE, JSON_SIZE, IS_VALID_JSON, IS_VALID_JSON_ARRAY, LOWER_ATTRIBUTE_NAMES and
+//! UPPER_ATTRIBUTE_NAMES.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, StringArray, StringBuilder};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::exec_datafusion_err;
 use datafusion::error::{DataFusionError, Result};
 use serde::de::IgnoredAny;
 
 use super::super::function::{Arguments, Function, Returns};
-use super::super::json::compact;
+use super::super::json::{compact, map_names};
 use super::super::marker::{is_nested, is_super};
 
 pub(super) fn all() -> Vec<Function> {
@@ -24,6 +25,19 @@ pub(super) fn all() -> Vec<Function> {
             arguments: 1..=1,
             returns: Returns::Type(DataType::Utf8),
             invoke: json_serialize,
+        },
+        Function { name: "json_size", arguments: 1..=1, returns: Returns::Type(DataType::Int64), invoke: json_size },
+        Function {
+            name: "lower_attribute_names",
+            arguments: 1..=1,
+            returns: Returns::Super,
+            invoke: |args| with_names(args, |name| name.to_lowercase()),
+        },
+        Function {
+            name: "upper_attribute_names",
+            arguments: 1..=1,
+            returns: Returns::Super,
+            invoke: |args| with_names(args, |name| name.to_uppercase()),
         },
     ]
 }
@@ -82,4 +96,17 @@ fn is_valid_json_array(args: &Arguments) -> Result<ArrayRef> {
 fn json_serialize(args: &Arguments) -> Result<ArrayRef> {
     let texts = args.texts(0)?;
     Ok(Arc::new((0..args.rows).map(|row| texts.get(row)).collect::<StringArray>()))
+}
+
+/// How many bytes the value's JSON text has; NULL of NULL.
+fn json_size(args: &Arguments) -> Result<ArrayRef> {
+    let texts = args.texts(0)?;
+    let sizes = (0..args.rows).map(|row| texts.get(row).and_then(|text| i64::try_from(text.len()).ok()));
+    Ok(Arc::new(sizes.collect::<Int64Array>()))
+}
+
+/// The value with other names of attributes, at every depth; NULL of NULL.
+fn with_names(args: &Arguments, name: fn(&str) -> String) -> Result<ArrayRef> {
+    let texts = args.texts(0)?;
+    Ok(Arc::new((0..args.rows).map(|row| Some(map_names(texts.get(row)?, name))).collect::<StringArray>()))
 }

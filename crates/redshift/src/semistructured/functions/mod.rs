@@ -7,6 +7,7 @@ mod arrays;
 mod construct;
 mod inspect;
 mod json_text;
+mod sets;
 mod text_based;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
         construct::all(),
         inspect::all(),
         json_text::all(),
+        sets::all(),
         text_based::all(),
         vec![number(), negative()],
     ];

@@ -92,6 +92,23 @@ pub fn entries(text: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
     })
 }
 
+/// The text with other names of attributes, at every depth.
+pub(crate) fn map_names(text: &str, map: fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('"') {
+        let end = end_of_string(rest.as_bytes(), start).unwrap_or(rest.len()).min(rest.len());
+        let (before, quoted, after) = (&rest[..start], &rest[start..end], &rest[end..]);
+        out.push_str(before);
+        match unquoted(quoted).filter(|_| after.trim_start_matches(is_blank).starts_with(':')) {
+            Some(name) => push_string(&map(&name), &mut out),
+            None => out.push_str(quoted),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
@@ -220,6 +237,13 @@ mod tests {
             assert!(attribute(text, "a").is_none(), "{text}");
             let _ = (elements(text).count(), entries(text).count(), Json::read(text));
         }
+    }
+
+    #[test]
+    fn names_are_mapped_at_every_depth() {
+        let mapped = map_names(r#"{"Aé": [{"B\"": "C"}, "D:"] , "e" :1}"#, |name| name.to_uppercase());
+        assert_eq!(mapped, r#"{"AÉ": [{"B\"": "C"}, "D:"] , "E" :1}"#);
+        assert_eq!(map_names("\"a", |name| name.to_uppercase()), "\"a");
     }
 
     #[test]
