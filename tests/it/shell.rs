@@ -47,6 +47,33 @@ fn the_readmes_main_job_runs_on_real_data() {
 }
 
 #[test]
+fn a_statement_is_read_in_the_dialect_that_those_before_it_have_left() {
+    let folder = tempfile::tempdir().unwrap();
+    // Positions count from 0 in Redshift, and from 1 in DataFusion.
+    let script = "SELECT make_array(10, 20)[1] AS a; SET datafusion.sql_parser.dialect = 'generic'; SELECT make_array(10, 20)[1] AS b;\n\
+        SET datafusion.sql_parser.dialect = 'redshift'; SELECT make_array(10, 20)[1] AS c;\n  SELECT d";
+    let output = dfml(folder.path()).args(["-q", "--format", "csv", "-c", script]).output().unwrap();
+    assert_eq!(stdout(&output), "a\n20\nb\n10\nc\n20\n");
+    assert!(stderr(&output).contains("there is no column d at line 3, column 10"), "{}", stderr(&output));
+}
+
+#[test]
+fn super_in_parquet_is_text_unless_its_metadata_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // The same in every row, so that statistics tell it.
+    let write = "COPY (SELECT json_parse('{\"a\": 1}') AS s FROM range(3)) TO 's.parquet'";
+    let answer = |script: &str| {
+        let output = dfml(folder.path()).args(["-q", "--format", "csv", "-c", script]).output().unwrap();
+        stdout(&output) + &stderr(&output)
+    };
+    assert_eq!(answer(write), "count\n3\n");
+    assert!(answer("SELECT s.a FROM 's.parquet'").contains("JSON_PARSE makes SUPER of text"));
+    let keep = "SET datafusion.execution.parquet.skip_metadata = false;";
+    assert_eq!(answer(&format!("{keep} SELECT s.a FROM 's.parquet' LIMIT 1")), "a\n1\n");
+    assert_eq!(answer(&format!("{keep} SELECT count(*) AS n FROM 's.parquet' WHERE s.a = 1")), "n\n3\n");
+}
+
+#[test]
 fn a_model_is_there_for_the_next_process() {
     let folder = tempfile::tempdir().unwrap();
     let create = format!(

@@ -1,8 +1,11 @@
 //! Scripts: statements one after the other, up to the first error.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use datafusion::config::Dialect;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::sql::sqlparser::tokenizer::Location;
 use datafusion_ml::sql::MlParser;
 
 use crate::caret::with_excerpt;
@@ -29,13 +32,35 @@ pub(crate) async fn run(shell: &mut Shell, text: &str) -> Result<()> {
     run_statements(shell, &pending).await.map_err(|error| with_excerpt(&error, text))
 }
 
+/// Runs the statements of a text, each in the dialect that those before it have left.
 async fn run_statements(shell: &Shell, text: &str) -> Result<()> {
-    let dialect = shell.session.dialect()?;
-    let mut parser = MlParser::new(text, dialect.as_ref())?;
-    while let Some(statement) = parser.next_statement()? {
-        shell.execute(statement).await?;
+    let mut text = Cow::Borrowed(text);
+    loop {
+        let (dialect, name) = (shell.session.dialect()?, dialect_name(shell));
+        let mut parser = MlParser::new(&text, dialect.as_ref())?;
+        while dialect_name(shell) == name {
+            let Some(statement) = parser.next_statement()? else { return Ok(()) };
+            shell.execute(statement).await?;
+        }
+        let rest = blank_before(&text, parser.location());
+        text = Cow::Owned(rest);
     }
-    Ok(())
+}
+
+fn dialect_name(shell: &Shell) -> Dialect {
+    shell.session.context().state_ref().read().config_options().sql_parser.dialect
+}
+
+/// The text with blanks in the place of what stands before, so that lines and columns are right.
+fn blank_before(text: &str, place: Location) -> String {
+    let mut rest = String::with_capacity(text.len());
+    let (mut line, mut column) = (1, 1);
+    for char in text.chars() {
+        let is_before = (line, column) < (place.line, place.column);
+        rest.push(if is_before && char != '\n' { ' ' } else { char });
+        (line, column) = if char == '\n' { (line + 1, 1) } else { (line, column + 1) };
+    }
+    rest
 }
 
 /// Runs every statement of a file.

@@ -126,6 +126,7 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     if let Some(answer) = relations(session, &statement).await? {
         return Ok(answer);
     }
+    parameters::respell(&mut statement);
     let without_effect = transactions::execute(session, &statement)?;
     if let Some(answer) =
         without_effect.map_or_else(|| parameters::execute(session, &statement), |done| Ok(Some(done)))?
@@ -165,7 +166,7 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
             SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
             SqlStatement::Update(update) => modify::update(session, relations, update).await,
             SqlStatement::Merge(merge) => merge::merge(session, relations, merge).await.map(Some),
-            SqlStatement::Vacuum(_) => vacuum::execute(session, relations).await.map(Some),
+            SqlStatement::Vacuum(vacuum) => vacuum::execute(session, relations, vacuum).await.map(Some),
             SqlStatement::Truncate(truncate) => modify::truncate(session, relations, truncate).await,
             _ => Ok(None),
         },

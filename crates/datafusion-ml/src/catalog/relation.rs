@@ -40,10 +40,15 @@ pub enum RelationKind {
 impl RelationEntry {
     /// What a statement calls it.
     pub fn noun(&self) -> &'static str {
+        self.a_noun().split_once(' ').map_or("", |(_, noun)| noun)
+    }
+
+    /// The same with its article.
+    pub fn a_noun(&self) -> &'static str {
         match self.kind {
-            RelationKind::Table(_) => "table",
-            RelationKind::View(_) => "view",
-            RelationKind::External(_) => "external table",
+            RelationKind::Table(_) => "a table",
+            RelationKind::View(_) => "a view",
+            RelationKind::External(_) => "an external table",
         }
     }
 

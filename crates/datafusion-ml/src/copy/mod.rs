@@ -35,10 +35,10 @@ use self::convert::Target;
 pub(crate) use self::dates::timestamp;
 use self::load::{Loading, Rejections};
 pub(crate) use self::log::{LoadLog, register_last_copy};
-use crate::catalog::{RelationName, TableEntry};
+use crate::catalog::RelationName;
 use crate::error::invalid;
 use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
-use crate::relations::{OfCopy, StoredTable, folded};
+use crate::relations::{OfCopy, columns_of, folded};
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat, IamRole};
 
@@ -46,8 +46,7 @@ use crate::sql::{Copy, CopyFormat, IamRole};
 pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<DataFrame> {
     let name = model_name(session, &statement.table)?;
     let table = target_table(session, &name).await?;
-    let entry = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned());
-    let columns = loaded_columns(&name, table.as_ref(), entry.as_ref(), &statement.columns)?;
+    let columns = loaded_columns(&name, table.as_ref(), &statement.columns)?;
     let files = sources::files(session, &statement).await?;
     let role = statement.options.iam_role.as_ref().and_then(IamRole::arn);
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
@@ -64,7 +63,7 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
         CopyFormat::Text { .. } | CopyFormat::FixedWidth(_) | CopyFormat::Json(_) => {
             let paths = sources::json_paths(session, &statement, columns.len()).await?;
             let targets = columns.iter().map(|position| {
-                let max_bytes = entry.as_ref().and_then(|entry| entry.columns[*position].max_bytes);
+                let max_bytes = columns_of(table.as_ref()).and_then(|columns| columns[*position].max_bytes);
                 Target::new(schema.field(*position), max_bytes)
             });
             let targets = targets.collect::<Result<Vec<_>>>()?;
@@ -97,14 +96,10 @@ async fn target_table(session: &MlSession, name: &RelationName) -> Result<Arc<dy
 }
 
 /// The positions in the table of the columns that the files have, in the files' order.
-fn loaded_columns(
-    name: &RelationName,
-    table: &dyn TableProvider,
-    entry: Option<&TableEntry>,
-    listed: &[Ident],
-) -> Result<Vec<usize>> {
+fn loaded_columns(name: &RelationName, table: &dyn TableProvider, listed: &[Ident]) -> Result<Vec<usize>> {
     let schema = table.schema();
-    let is_numbered = |position: usize| entry.is_some_and(|entry| entry.columns[position].identity.is_some());
+    let entries = columns_of(table);
+    let is_numbered = |position: usize| entries.is_some_and(|entries| entries[position].identity.is_some());
     if listed.is_empty() {
         return Ok((0..schema.fields().len()).filter(|position| !is_numbered(*position)).collect());
     }

@@ -52,7 +52,7 @@ async fn alter_columns(
 ) -> Result<()> {
     let name = &entry.name;
     let Some(table) = entry.table() else {
-        return Err(invalid(format!("{name} is a {}; its columns are those of what it reads", entry.noun())));
+        return Err(invalid(format!("{name} is {}; its columns are those of what it reads", entry.a_noun())));
     };
     let schema = decode_schema(&table.schema)?;
     let mut entries = table.columns.clone();

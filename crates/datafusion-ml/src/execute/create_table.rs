@@ -18,7 +18,7 @@ pub(super) use self::columns::Columns;
 use super::{model_name, no_rows, notice_ignored, plan_query, query, run_count};
 use crate::catalog::{Action, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName, TableEntry};
 use crate::error::invalid;
-use crate::relations::{Change, StoredRelations, StoredTable, encode_schema, exists, write_plan};
+use crate::relations::{Change, StoredRelations, TemporaryTable, columns_of, encode_schema, exists, write_plan};
 use crate::session::MlSession;
 use crate::sql::{CreateTable, like_name};
 
@@ -32,7 +32,7 @@ pub(super) async fn execute(session: &MlSession, statement: CreateTable) -> Resu
         let statement = DFStatement::Statement(Box::new(SqlStatement::CreateTable(*table)));
         return query(session, statement).await;
     };
-    let mut name = model_name(session, &table.name)?;
+    let name = model_name(session, &table.name)?;
     let is_temporary = table.temporary || name.name.starts_with('#');
     let state = relations.catalog.refresh().await?;
     let is_taken = relations.is_of_context(&name) || !is_temporary && state.relation(&name).is_some();
@@ -58,7 +58,7 @@ pub(super) async fn execute(session: &MlSession, statement: CreateTable) -> Resu
     let (columns, rows) = content(session, &table).await?;
     columns.check_names()?;
     if is_temporary {
-        create_in_memory(session, relations, std::mem::take(&mut name.name), &name.schema, columns, rows).await?;
+        create_in_memory(session, relations, name, columns, rows).await?;
     } else {
         create_in_store(session, relations, name, columns, rows, &table).await?;
     }
@@ -72,8 +72,8 @@ async fn content(session: &MlSession, table: &SqlCreateTable) -> Result<(Columns
         let name = model_name(session, like_name(like))?;
         let like = TableReference::partial(name.schema, name.name);
         let provider = session.context().table_provider(like).await?;
-        let columns = match provider.downcast_ref::<StoredTable>().and_then(|table| table.entry().table().cloned()) {
-            Some(entry) => Columns { schema: provider.schema().as_ref().clone(), entries: entry.columns },
+        let columns = match columns_of(provider.as_ref()) {
+            Some(columns) => Columns { schema: provider.schema().as_ref().clone(), entries: columns.to_vec() },
             None => Columns::of_schema(provider.schema().fields().iter().map(|field| field.as_ref().clone())),
         };
         return Ok((columns.numbered_from_the_start(), None));
@@ -130,8 +130,7 @@ async fn create_in_store(
 async fn create_in_memory(
     session: &MlSession,
     relations: &StoredRelations,
-    name: String,
-    schema: &str,
+    name: RelationName,
     columns: Columns,
     rows: Option<LogicalPlan>,
 ) -> Result<()> {
@@ -158,9 +157,10 @@ async fn create_in_memory(
     let defaults = defaults.map(|(column, text)| Ok((column.name.clone(), session.expression(text)?)));
     let defaults = defaults.collect::<Result<_>>()?;
     let table = MemTable::try_new(Arc::clone(&schema_of_table), batches)?.with_column_defaults(defaults);
-    let Some(schema) = relations.context_schema(schema) else {
-        return Err(invalid(format!("there is no schema {schema}; CREATE SCHEMA {schema} first")));
+    let Some(schema) = relations.context_schema(&name.schema) else {
+        return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
     };
-    schema.deregister_table(&name)?;
-    schema.register_table(name, Arc::new(table)).map(drop)
+    schema.deregister_table(&name.name)?;
+    let table_name = name.name.clone();
+    schema.register_table(table_name, Arc::new(TemporaryTable::new(name, columns.entries, table))).map(drop)
 }

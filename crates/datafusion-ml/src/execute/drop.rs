@@ -150,8 +150,8 @@ fn check_type(relation: &RelationEntry, object_type: ObjectType) -> Result<()> {
     match is_view == (object_type == ObjectType::View) {
         true => Ok(()),
         false => {
-            let (name, is, write) = (&relation.name, relation.noun(), if is_view { "VIEW" } else { "TABLE" });
-            Err(invalid(format!("{name} is a {is}; write DROP {write} {name}")))
+            let (name, is, write) = (&relation.name, relation.a_noun(), if is_view { "VIEW" } else { "TABLE" });
+            Err(invalid(format!("{name} is {is}; write DROP {write} {name}")))
         }
     }
 }

@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, TableReference};
+use datafusion::datasource::listing::ListingTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{LogicalPlan, Values};
 use datafusion::prelude::DataFrame;
@@ -19,7 +20,7 @@ use datafusion_ml_redshift::keep_digits;
 use super::{count_answer, model_name, run_count, select_template};
 use crate::catalog::RelationName;
 use crate::error::invalid;
-use crate::relations::{StoredTable, folded, takes_no_null};
+use crate::relations::{columns_of, folded, takes_no_null};
 use crate::resolve::resolve;
 use crate::session::MlSession;
 
@@ -32,6 +33,14 @@ pub(super) async fn execute(session: &MlSession, insert: &Insert) -> Result<Opti
         return Ok(None);
     }
     let table = session.context().table_provider(reference).await?;
+    if let Some(listing) = table.downcast_ref::<ListingTable>()
+        && listing.table_paths().iter().all(|path| !path.is_collection())
+    {
+        return Err(invalid(format!(
+            "{name} is an external table of one file, which takes no rows; create it with a folder (LOCATION 'folder/'), or a \
+             table in the store"
+        )));
+    }
     let mut insert = insert.clone();
     fill_defaults(session, table.as_ref(), &mut insert)?;
     keep_decimals(&table.schema(), &mut insert);
@@ -124,11 +133,8 @@ pub(super) fn is_default(expr: &Expr) -> bool {
 /// The expression of a column's default; NULL if it has none.
 fn default_of(session: &MlSession, table: &dyn TableProvider, column: &ObjectName) -> Result<Expr> {
     let name = name_of(column).unwrap_or_default();
-    let stored = table.downcast_ref::<StoredTable>().and_then(|table| table.entry().table());
-    let text = match stored {
-        Some(entry) => {
-            entry.columns.iter().find(|column| column.name == name).and_then(|column| column.default.as_deref())
-        }
+    let text = match columns_of(table) {
+        Some(columns) => columns.iter().find(|column| column.name == name).and_then(|column| column.default.as_deref()),
         None if table.get_column_default(&name).is_none() => None,
         None => {
             return Err(invalid(format!(

@@ -152,7 +152,7 @@ pub(super) async fn stored(
     }
     match entry {
         Some(entry) if entry.table().is_none() => {
-            Err(invalid(format!("{name} is a {}; only tables that lie in the store can be changed", entry.noun())))
+            Err(invalid(format!("{name} is {}; only tables that lie in the store can be changed", entry.a_noun())))
         }
         entry => Ok(entry.cloned()),
     }

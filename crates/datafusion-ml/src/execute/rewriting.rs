@@ -12,6 +12,7 @@ use crate::catalog::{RelationEntry, TableEntry};
 use crate::error::invalid;
 use crate::relations::{assign, decode_schema, folded};
 use crate::session::MlSession;
+use crate::sql::invalid_at;
 
 /// Where a condition is true, columns get other values.
 pub(super) struct Case {
@@ -156,6 +157,21 @@ pub(super) fn assigned_values(
     Ok(values)
 }
 
+/// Fails of a part of a SUPER value in the place of a column.
+fn check_is_whole(entry: &RelationEntry, table: &TableEntry, target: &ObjectName) -> Result<()> {
+    let parts: Vec<&Ident> = target.0.iter().filter_map(|part| part.as_ident()).collect();
+    let [first, _, ..] = parts.as_slice() else { return Ok(()) };
+    let name = folded(first);
+    if name == entry.name.name || table.columns.iter().all(|column| column.name != name) {
+        return Ok(());
+    }
+    Err(invalid_at(
+        first.span,
+        format!("{target} is a part of column {name}, and SET gives whole values"),
+        format!("write SET {name} = OBJECT('attribute', value, ...), or JSON_PARSE('...')"),
+    ))
+}
+
 /// The position of a column that gets a value, and the value; the word DEFAULT numbers a row anew in a column that is
 /// numbered.
 pub(super) fn given_value(
@@ -165,6 +181,7 @@ pub(super) fn given_value(
     name: &ObjectName,
     value: &Expr,
 ) -> Result<(usize, Expr)> {
+    check_is_whole(entry, table, name)?;
     let name = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
     let Some(position) = table.columns.iter().position(|column| column.name == name) else {
         return Err(invalid(format!("table {} has no column {name}", entry.name)));

@@ -32,6 +32,18 @@ const TYPES: [&str; 20] = [
     "SUPER",
 ];
 
+/// Types of Redshift's that there are not, and what comes near.
+const WITHOUT: [(&str, &str); 8] = [
+    ("TIMETZ", "TIME, or TIMESTAMPTZ"),
+    ("VARBYTE", "VARCHAR, of hexadecimal digits"),
+    ("VARBINARY", "VARCHAR, of hexadecimal digits"),
+    ("BINARY", "VARCHAR, of hexadecimal digits"),
+    ("GEOMETRY", "VARCHAR, of well-known text"),
+    ("GEOGRAPHY", "VARCHAR, of well-known text"),
+    ("HLLSKETCH", "APPROXIMATE COUNT(DISTINCT x) where the sketch is used"),
+    ("OID", "BIGINT"),
+];
+
 /// The root of an error in our words, if it is one of those that are known here.
 pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFusionError> {
     match root {
@@ -111,12 +123,11 @@ fn ungrouped(text: &str, places: &Places) -> Option<DataFusionError> {
 pub(crate) fn unknown_type(text: &str, place: impl FnOnce(&str) -> Span) -> Option<DataFusionError> {
     let data_type = text.split_once("Unsupported SQL type ")?.1;
     let word = data_type.split(['(', ' ']).next().unwrap_or(data_type);
-    let remedy = match nearest(word, TYPES) {
-        Some(near) if !near.eq_ignore_ascii_case(word) => format!("did you mean {near}?"),
-        _ => {
-            "the types are those of Redshift: INT, BIGINT, DECIMAL, FLOAT, BOOLEAN, VARCHAR, DATE, TIMESTAMP and others"
-                .to_owned()
-        }
+    let instead = WITHOUT.iter().find(|(missing, _)| missing.eq_ignore_ascii_case(word)).map(|(_, instead)| *instead);
+    let remedy = match (instead, nearest(word, TYPES)) {
+        (Some(instead), _) => format!("write {instead}"),
+        (None, Some(near)) if !near.eq_ignore_ascii_case(word) => format!("did you mean {near}?"),
+        _ => "there are INT, BIGINT, DECIMAL, FLOAT, BOOLEAN, VARCHAR, DATE, TIMESTAMP, SUPER and others".to_owned(),
     };
     Some(invalid_at(place(word), format!("there is no type {data_type}"), remedy))
 }

@@ -16,6 +16,7 @@ mod schemas;
 mod search;
 mod sink;
 mod table;
+mod temporary;
 mod view;
 
 use std::collections::HashMap;
@@ -36,8 +37,9 @@ pub(crate) use self::schemas::StoredCatalog;
 pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
+pub(crate) use self::temporary::TemporaryTable;
 use crate::authorize::{Marked, Rights};
-use crate::catalog::{Action, Catalog, CatalogState, RelationEntry, RelationKind, RelationName};
+use crate::catalog::{Action, Catalog, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName};
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
@@ -204,4 +206,12 @@ impl StoredRelations {
         let shared = self.session.upgrade();
         shared.map(|shared| MlSession { shared }).ok_or_else(|| plan_datafusion_err!("the session has ended"))
     }
+}
+
+/// What Arrow does not say of the columns of a table that a statement has created; `None` of other tables.
+pub(crate) fn columns_of(table: &dyn TableProvider) -> Option<&[ColumnEntry]> {
+    if let Some(table) = table.downcast_ref::<StoredTable>() {
+        return table.entry().table().map(|table| table.columns.as_slice());
+    }
+    table.downcast_ref::<TemporaryTable>().map(TemporaryTable::columns)
 }

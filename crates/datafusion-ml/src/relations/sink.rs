@@ -72,7 +72,7 @@ impl StoredSink {
     /// A sink of the table in `entry`.
     pub(crate) fn new(relations: &Arc<StoredRelations>, entry: RelationEntry, change: Change) -> Result<Self> {
         let Some(table) = entry.table().cloned() else {
-            return Err(invalid(format!("{} is a {}, not a table", entry.name, entry.noun())));
+            return Err(invalid(format!("{} is {}, not a table", entry.name, entry.a_noun())));
         };
         let strict = decode_schema(&table.schema)?;
         let fields = strict.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));

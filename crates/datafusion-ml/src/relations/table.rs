@@ -123,7 +123,7 @@ fn sink(
 }
 
 fn table_of(entry: &RelationEntry) -> Result<&TableEntry> {
-    entry.table().ok_or_else(|| invalid(format!("{} is a {}, not a table", entry.name, entry.noun())))
+    entry.table().ok_or_else(|| invalid(format!("{} is {}, not a table", entry.name, entry.a_noun())))
 }
 
 /// The files of the table. A listing table has at least one path.

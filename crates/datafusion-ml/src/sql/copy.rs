@@ -25,7 +25,7 @@ pub struct Copy {
 /// The options of COPY.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyOptions {
-    /// The role; accepted for compatibility.
+    /// The role with whose rights the files are read.
     pub iam_role: Option<IamRole>,
     /// The region of the bucket.
     pub region: Option<String>,

@@ -9,6 +9,7 @@ mod create_external_model;
 mod create_model;
 mod create_table;
 mod keywords;
+mod refused;
 mod settings;
 mod unload;
 
@@ -22,7 +23,7 @@ use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as DFStatemen
 use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Query, Statement as SqlStatement};
 use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
 use datafusion_ml_redshift::{drop_approximate, keep_null_markers, parenthesize_unpivot};
 
@@ -83,6 +84,11 @@ impl<'a> MlParser<'a> {
         statement
     }
 
+    /// Where the next statement begins, or the text ends.
+    pub fn location(&self) -> Location {
+        self.span().start
+    }
+
     /// The error of something between a statement and its end, for a statement of DataFusion in DataFusion's words.
     fn trailing(&self, statement: &Statement) -> DataFusionError {
         match statement {
@@ -125,6 +131,7 @@ impl<'a> MlParser<'a> {
                 false => ShowModel::Named(self.name("a model name")?),
             }));
         }
+        self.refuse()?;
         if let Some(statement) = self.access()? {
             return Ok(Statement::Access(Box::new(statement)));
         }

@@ -15,7 +15,7 @@ pub struct Unload {
     pub query: Box<Query>,
     /// What the name of the file begins with.
     pub location: String,
-    /// The role; accepted for compatibility.
+    /// The role with whose rights the file is written.
     pub iam_role: Option<IamRole>,
     /// The region of the bucket.
     pub region: Option<String>,

@@ -162,7 +162,11 @@ impl MlParser<'_> {
             true => Ok(()),
             false => {
                 let fact = format!("expected AS, an attribute of a table or the end, found {}", self.token(0));
-                Err(invalid_at(self.span(), fact, format!("attributes are {}", OF_TABLES.join(", "))))
+                let remedy = match self.at_words(0, &["LIKE"]) {
+                    true => "write (LIKE table), in brackets".to_owned(),
+                    false => format!("attributes are {}", OF_TABLES.join(", ")),
+                };
+                Err(invalid_at(self.span(), fact, remedy))
             }
         }
     }
