@@ -93,7 +93,7 @@ async fn run(session: &MlSession, statement: Statement) -> Result<DataFrame> {
         Statement::AlterTable(statement) => alter_table::execute(session, *statement).await,
         Statement::Copy(statement) => crate::copy::execute(session, *statement).await,
         Statement::Unload(statement) => unload::execute(session, *statement).await,
-        Statement::RemoveDuplicates(merge) => merge::remove_duplicates(session, *merge).await,
+        Statement::RemoveDuplicates(merge) => Box::pin(merge::remove_duplicates(session, *merge)).await,
         Statement::Access(statement) => identities::execute(session, *statement).await,
     }
 }
@@ -165,7 +165,7 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
             SqlStatement::Insert(insert) => insert::execute(session, insert).await,
             SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
             SqlStatement::Update(update) => modify::update(session, relations, update).await,
-            SqlStatement::Merge(merge) => merge::merge(session, relations, merge).await.map(Some),
+            SqlStatement::Merge(merge) => Box::pin(merge::merge(session, relations, merge)).await.map(Some),
             SqlStatement::Vacuum(vacuum) => vacuum::execute(session, relations, vacuum).await.map(Some),
             SqlStatement::Truncate(truncate) => modify::truncate(session, relations, truncate).await,
             _ => Ok(None),

@@ -63,10 +63,10 @@ pub(crate) fn read_literals(expr: &mut Expr, schema: &DFSchema) -> bool {
             read_beside(left, right, schema) || read_beside(right, left, schema)
         }
         Expr::Between(Between { expr, low, high, .. }) => {
-            [low, high].into_iter().fold(false, |read, bound| read_beside(expr, bound, schema) || read)
+            read_beside(expr, low, schema) | read_beside(expr, high, schema)
         }
         Expr::InList(InList { expr, list, .. }) => {
-            list.iter_mut().fold(false, |read, value| read_beside(expr, value, schema) || read)
+            list.iter_mut().map(|value| read_beside(expr, value, schema)).filter(|is_read| *is_read).count() > 0
         }
         Expr::Cast(Cast { expr, field }) if is_moment(field.data_type()) => read(expr),
         _ => false,

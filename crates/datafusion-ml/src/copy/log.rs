@@ -78,9 +78,12 @@ impl LoadLog {
     }
 }
 
+/// What a function tells of the loads.
+type Answer = fn(&LoadLog) -> i64;
+
 /// Puts `pg_last_copy_count()`, 0 before the first, and `pg_last_copy_id()`, -1 before the first, into the context.
 pub(crate) fn register_last_copy(state: &mut SessionState, log: &Arc<Mutex<LoadLog>>) -> Result<()> {
-    let functions: [(&'static str, fn(&LoadLog) -> i64); 2] = [
+    let functions: [(&'static str, Answer); 2] = [
         ("pg_last_copy_count", |log| log.last.map_or(0, |(_, rows)| rows as i64)),
         ("pg_last_copy_id", |log| log.last.map_or(-1, |(query, _)| query)),
     ];
@@ -94,7 +97,7 @@ pub(crate) fn register_last_copy(state: &mut SessionState, log: &Arc<Mutex<LoadL
 #[derive(Debug)]
 struct LastCopy {
     name: &'static str,
-    answer: fn(&LoadLog) -> i64,
+    answer: Answer,
     log: Arc<Mutex<LoadLog>>,
     signature: Signature,
 }
