@@ -22,6 +22,8 @@ pub struct Calibration {
 
 /// By how much, of its value, the log loss has to fall.
 const WORTHWHILE: f64 = 0.001;
+/// A flatter line would leave nothing of what a model says of a row but the shares of the classes.
+const MIN_SCALE: f64 = 0.05;
 /// Fewer rows teach nothing about probabilities.
 const MIN_ROWS: usize = 100;
 
@@ -75,9 +77,10 @@ impl Calibration {
             let step = line.newton_step(task, raw, target);
             let mut share = 1.0;
             let next = loop {
-                let next = Self { scale: line.scale - share * step.0, offset: line.offset - share * step.1 };
+                let scale = (line.scale - share * step.0).max(MIN_SCALE);
+                let next = Self { scale, offset: line.offset - share * step.1 };
                 let loss = loss(next);
-                if loss < best && next.scale > 0.0 {
+                if loss < best {
                     break Some((next, loss));
                 }
                 share /= 2.0;

@@ -24,11 +24,9 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
     let mut note = |key: &str, value: String| notes.push((key.to_owned(), value));
     note("Validation", validation(search, decision));
     let failed = search.entries.iter().filter(|entry| matches!(entry.status, TrialStatus::Failed(_))).count();
+    let tried = search.entries.iter().filter(|entry| entry.fits > 0).count() + failed;
     let completed = search.entries.iter().filter(|entry| entry.status == TrialStatus::Completed).count();
-    note(
-        "Candidates",
-        format!("{} tried, {completed} on every fold, {failed} failed; see ml_trials", search.entries.len()),
-    );
+    note("Candidates", format!("{tried} tried, {completed} on every fold, {failed} failed; see ml_trials"));
     for (place, (number, weight)) in decision.choice.members.iter().enumerate() {
         let entry = &search.entries[*number];
         let options: Vec<String> =

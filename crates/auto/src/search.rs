@@ -167,7 +167,7 @@ pub fn search(
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
     if encoders.iter().all(|(_, encoder)| encoder.encoder().feature_names().is_empty()) {
         return Err(Error::data(format!(
-            "no column is left to learn from: {}; select columns that vary",
+            "no column is left to learn from: {}; select columns that vary, and cast to FLOAT a number that is no identifier",
             profiles
                 .iter()
                 .map(|profile| format!("{} ({})", profile.name, profile.note))

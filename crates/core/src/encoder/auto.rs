@@ -2,7 +2,7 @@
 //!
 //! | kind | trees (missing values kept) | dense models (missing values imputed) |
 //! |---|---|---|
-//! | number, boolean | as it is | centred and scaled, skewed ones by their logarithm, bounded; whether it is missing |
+//! | number, boolean | as it is | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
 //! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
 //! | high cardinality | mean target, logarithm of the number of rows | the same, scaled |
 //! | date and time | the parts that vary, days since 1970 | days and year scaled, others as sine and cosine; whether it is missing |
@@ -189,7 +189,10 @@ impl AutoColumn {
             Learner::LeftOut => Transform::All(Vec::new()),
             Learner::Given(plan) => return (plan.finish(), None),
             Learner::AsItIs => Transform::Number { impute: None, scaling: None },
-            Learner::Standard(learner) => Transform::Standard(learner.finish()),
+            Learner::Standard(learner) => {
+                let mut standards: Vec<Transform> = learner.finish().into_iter().map(Transform::Standard).collect();
+                if standards.len() == 1 { standards.remove(0) } else { Transform::All(standards) }
+            }
             Learner::OneHot(counts) => one_hot(counts, self.indicator),
             Learner::Levels(learner, levels) => {
                 let (levels, statistics) = learner.finish(&levels, dense);

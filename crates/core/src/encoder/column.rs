@@ -174,6 +174,7 @@ impl ColumnEncoder {
 impl Transform {
     fn feature_names(&self, column: &str) -> Vec<String> {
         match self {
+            Self::Standard(standard) if standard.is_logarithm() => vec![format!("{column}.log")],
             Self::Number { .. } | Self::Standard(_) | Self::Ordinal { .. } => vec![column.to_owned()],
             Self::OneHot { categories, .. } => {
                 categories.names().iter().map(|category| format!("{column}={category}")).collect()

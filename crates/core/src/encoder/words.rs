@@ -69,7 +69,10 @@ impl WordsLearner {
         let mut frequent: Vec<(String, u64)> = counts.filter(|(_, count)| (least..=most).contains(count)).collect();
         frequent.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let words: Vec<String> = frequent.into_iter().take(MAX_WORDS).map(|(word, _)| word).collect();
-        Words { words: Categories::from(words), scaling: dense.then(|| self.lengths.map(|length| length.finish())) }
+        Words {
+            words: Categories::from(words),
+            scaling: dense.then(|| self.lengths.map(|length| length.least_skewed())),
+        }
     }
 }
 

@@ -161,6 +161,10 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let catalog = session.shared.catalog.refresh().await?;
     let role = statement.iam_role.as_ref().map(IamRole::name);
     session.shared.guard.rights(&catalog).check_create_model(&catalog, &[&name.schema, &function.schema], role)?;
+    if let Some(relations) = &session.shared.relations {
+        relations.check_schema(&catalog, &name.schema)?;
+        relations.check_schema(&catalog, &function.schema)?;
+    }
     check_names(session, &catalog, statement, &name, &function)?;
 
     let (query, source) = training_query(session, statement)?;

@@ -34,9 +34,7 @@ pub(super) async fn execute(
     if relations.is_of_context(&name) {
         return Err(invalid(format!("a table {name} of this session exists already; choose another name")));
     }
-    if !relations.has_schema(&state, &name.schema) {
-        return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
-    }
+    relations.check_schema(&state, &name.schema)?;
     let rights = session.shared.guard.rights(&state);
     rights.check_create_in(&state, &name.schema)?;
     let columns: Vec<String> = statement.columns.iter().map(|column| folded(&column.name)).collect();

@@ -9,7 +9,6 @@ use datafusion::sql::parser::CreateExternalTable;
 
 use super::{check_role, model_name, no_rows};
 use crate::catalog::{Action, CatalogState, Purpose, RelationEntry, RelationKind};
-use crate::error::invalid;
 use crate::relations::{StoredRelations, absolute_locations, exists, role_of, statement_of};
 use crate::session::MlSession;
 use crate::sql::IamRole;
@@ -42,9 +41,7 @@ pub(super) async fn execute(
         return Ok(None);
     }
     let state = relations.catalog.refresh().await?;
-    if !relations.has_schema(&state, &name.schema) {
-        return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
-    }
+    relations.check_schema(&state, &name.schema)?;
     let rights = session.shared.guard.rights(&state);
     rights.check_create_in(&state, &name.schema)?;
     let mut kept = statement.clone();

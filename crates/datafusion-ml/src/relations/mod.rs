@@ -40,6 +40,7 @@ pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
 pub(crate) use self::temporary::TemporaryTable;
 use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName};
+use crate::error::invalid;
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
@@ -116,6 +117,14 @@ impl StoredRelations {
     /// Whether there is a schema of that name.
     pub(crate) fn has_schema(&self, state: &CatalogState, name: &str) -> bool {
         self.inner.schema(name).is_some() || state.has_schema(name)
+    }
+
+    /// Fails unless there is a schema of that name.
+    pub(crate) fn check_schema(&self, state: &CatalogState, name: &str) -> Result<()> {
+        match self.has_schema(state, name) {
+            true => Ok(()),
+            false => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
+        }
     }
 
     /// The relation of that name in the newest state of the catalog.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::functions::expr_fn::nullif;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::WindowFunction;
@@ -131,7 +132,8 @@ impl ResolvedModel {
     }
 
     /// Columns `threshold`, `true_positive_rate` and `false_positive_rate`: a row per distinct score of the second class,
-    /// and one above all of them. The rates are those of calling positive what has at least that score.
+    /// and one above all of them. The rates are those of calling positive what has at least that score; NULL where there
+    /// is no row of the class.
     fn roc_curve(&self, function: TableFunction, input: LogicalPlan) -> Result<LogicalPlan> {
         let (columns, target) = self.columns(function, input.schema())?;
         let positive = self
@@ -160,7 +162,8 @@ impl ResolvedModel {
         let all = |rows: &str| Expr::from(sum_over(rows)).alias(format!("all {rows}"));
         let rate = |rows: &str| {
             let number = |name: String| cast(col(Column::new_unqualified(name)), DataType::Float64);
-            number(format!("{rows} so far")) / number(format!("all {rows}"))
+            // NULL if there are none.
+            number(format!("{rows} so far")) / nullif(number(format!("all {rows}")), lit(0.0))
         };
         LogicalPlanBuilder::from(input)
             .filter(target.is_not_null())?
