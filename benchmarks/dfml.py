@@ -87,7 +87,7 @@ class Dfml:
     def train_for_end_to_end(self, store, threads):
         """A model like (a), as a function `f`. `reg:logistic` grows the same trees as `binary:logistic`, and its
         prediction is the probability, which is what the peers average."""
-        rows = f"SELECT * EXCEPT (y), CAST(y AS DOUBLE) AS y FROM '{self.work}/higgs_train.parquet'"
+        rows = f"SELECT * EXCLUDE (y), CAST(y AS DOUBLE) AS y FROM '{self.work}/higgs_train.parquet'"
         self.sql(store, threads, create_model(rows, "TARGET y", xgboost_clauses("reg:logistic", 100)))
 
     def end_to_end(self, store, features, threads):
