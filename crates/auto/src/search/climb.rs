@@ -155,6 +155,10 @@ impl Search<'_> {
         }
         let fewer = self.rows.of(encoding, fold, |of| of != fold && of != next)?;
         let first = fit.run(shape, &fewer, Some(&self.rows.of(encoding, fold, |of| of == next)?), scope)?;
+        if first.model.stopped_early() {
+            // Time is up: what it was to find out is not known, and the candidate says so.
+            return fit.run(shape, &training, Some(&held_out), scope);
+        }
         let again = Fit { algorithm, options: candidate.final_options(first.num_rounds, 1.0) };
         let second = again.run(shape, &training, Some(&held_out), scope)?;
         Ok(Fitted { seconds: first.seconds + second.seconds, model: second.model, raw: second.raw, ..first })

@@ -1,4 +1,6 @@
-//! EXPLAIN shows what a plan reads, and a view may read what its reader may not see. DataFusion hands the analyzer the plan that is
+//! EXPLAIN where there are users.
+//!
+//! It shows what a plan reads, and a view may read what its reader may not see. DataFusion hands the analyzer the plan that is
 //! to be explained, and not that it is; so EXPLAIN is for [`MlSession::sql`](crate::MlSession::sql), which looks at the whole
 //! statement, and plain `ctx.sql` is refused it.
 
