@@ -92,8 +92,8 @@ impl Rounded for Narrow {
     fn round([g, h]: Derivatives, factors: [f64; 2], ticket: u32) -> Self {
         // Seven bits of each end: sums below 2^16 hold them exactly in single precision.
         let (up, down) = ((ticket >> 25) as f32 / 128.0, (ticket & 127) as f32 / 128.0);
-        let gradient = (g * factors[0] as f32 + up + 32_768.0) as i32 - 32_768;
-        let hessian = (h * factors[1] as f32 + down) as i32;
+        let gradient = whole(g * factors[0] as f32 + up + 32_768.0) - 32_768;
+        let hessian = whole(h * factors[1] as f32 + down);
         gradient << 16 | (hessian & 0xFFFF)
     }
 
@@ -256,12 +256,16 @@ impl Kernel for Measure<'_> {
     fn run<const FUSED: bool, const LANES: usize>(self) -> Extent {
         // First and second derivatives alternate, in the lanes as in the tile.
         let (mut largest, mut sum) = ([0f32; WIDTH], [0f32; WIDTH]);
-        for group in self.0.as_flattened().chunks(WIDTH) {
-            for (lane, value) in group.iter().enumerate() {
-                largest[lane] = largest[lane].max(value.abs());
-                sum[lane] += value.abs();
-            }
+        let (groups, rest) = self.0.as_flattened().as_chunks::<WIDTH>();
+        let mut take = |lane: usize, value: f32| {
+            // NaN shows in the sum.
+            largest[lane] = if value.abs() > largest[lane] { value.abs() } else { largest[lane] };
+            sum[lane] += value.abs();
+        };
+        for group in groups {
+            (0..WIDTH).for_each(|lane| take(lane, group[lane]));
         }
+        rest.iter().enumerate().for_each(|(lane, value)| take(lane, *value));
         let mut extent = Extent::default();
         for lane in 0..WIDTH {
             extent.largest[lane % 2] = extent.largest[lane % 2].max(largest[lane]);
@@ -271,7 +275,45 @@ impl Kernel for Measure<'_> {
     }
 }
 
+/// The whole part of a number from 0 to 2^22. A conversion would look for numbers out of range, one by one.
+#[inline(always)]
+fn whole(x: f32) -> i32 {
+    /// Adding it rounds to a whole number, which stands in the low bits of the sum.
+    const ROUND: f32 = 8_388_608.0;
+    let rounded = x + ROUND;
+    (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32) - i32::from(rounded - ROUND > x)
+}
+
 /// The largest power of two that is at most `x`, kept within what single precision can multiply by.
 fn power_of_two_below(x: f64) -> f64 {
     if x.is_nan() { 1.0 } else { x.clamp(1e-36, 1e36).log2().floor().exp2() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_part_is_that_of_a_conversion() {
+        for eighths in 0..(66_000 * 8) {
+            let x = eighths as f32 / 8.0;
+            for x in [x, x.next_up(), x.next_down().max(0.0)] {
+                assert_eq!(whole(x), x as i32, "{x}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_extent_knows_what_is_not_finite() {
+        for count in [1, 7, 8, 9, 100] {
+            let mut derivatives: Vec<Derivatives> = (0..count).map(|i| [-(i as f32), 0.5]).collect();
+            let extent = Extent::of(&derivatives);
+            assert_eq!(extent.largest, [count as f32 - 1.0, 0.5]);
+            assert_eq!(extent.sum, [(count * (count - 1) / 2) as f64, 0.5 * count as f64]);
+            for wrong in [f32::NAN, f32::INFINITY] {
+                derivatives[count - 1] = [wrong, 0.5];
+                assert_eq!(Extent::of(&derivatives).skew(count), f64::INFINITY);
+            }
+        }
+    }
 }

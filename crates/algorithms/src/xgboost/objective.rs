@@ -408,14 +408,14 @@ fn each(margins: &[f32], labels: &[f32], out: &mut [[f32; 2]], of: impl Fn(f32, 
 /// `e^x` to about one part in 10^7, as a polynomial that the compiler turns into vector instructions.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    /// Adding and subtracting it rounds to the nearest whole number.
+    /// Adding it rounds to a whole number, which stands in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     let t = x.clamp(-87.0, 88.0) * std::f32::consts::LOG2_E;
-    let whole = (t + ROUND) - ROUND;
-    let f = t - whole;
+    let whole = t + ROUND;
+    let f = t - (whole - ROUND);
     let fraction = 1.0
         + f * (std::f32::consts::LN_2
             + f * (0.240_226_46 + f * (0.055_503_458 + f * (0.009_618_34 + f * 0.001_339_874_5))));
     // Adding to the exponent multiplies by a power of two.
-    f32::from_bits((fraction.to_bits() as i32).wrapping_add((whole as i32) << 23) as u32)
+    f32::from_bits(fraction.to_bits().wrapping_add(whole.to_bits() << 23))
 }

@@ -47,7 +47,7 @@ impl TrainingBuffer {
     }
 
     /// The schema of the batches that are kept.
-    pub(super) fn schema(&self) -> &Schema {
+    pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::compute::BatchCoalescer;
 use datafusion_ml_core::{Encoder, Error, Features, Result, Target, TrainingBlock, TrainingData};
 
 use super::buffer::TrainingBuffer;
+
+/// Rows per batch of those that were chosen.
+const CHOSEN_ROWS: usize = 8_192;
 
 /// A choice of rows by a seeded hash of their position: the same rows for the same seed, whatever the batches.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,17 +72,34 @@ impl RowFilter {
     }
 
     /// The chosen rows, batch by batch, in their order. Each call is one pass.
-    pub(super) fn batches(self, buffer: &TrainingBuffer) -> impl Iterator<Item = Result<RecordBatch>> + Send + '_ {
-        let mut next_row = 0;
-        buffer.batches().map(move |batch| {
-            let batch = batch.map_err(|e| Error::storage(format!("spilled training rows cannot be read: {e}")))?;
-            let first_row = next_row;
-            next_row += batch.num_rows() as u64;
-            if self.takes_all() {
-                return Ok(batch);
+    pub(super) fn batches(self, buffer: &TrainingBuffer) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_> {
+        let batches = buffer
+            .batches()
+            .map(|batch| batch.map_err(|e| Error::storage(format!("spilled training rows cannot be read: {e}"))));
+        if self.takes_all() {
+            return Box::new(batches);
+        }
+        // A few rows of each of many batches would cost what whole batches cost.
+        let mut chosen = BatchCoalescer::new(Arc::clone(buffer.schema()), CHOSEN_ROWS);
+        let (mut next_row, mut batches) = (0, batches);
+        Box::new(std::iter::from_fn(move || {
+            while !chosen.has_completed_batch() {
+                let step = match batches.next() {
+                    Some(Err(error)) => return Some(Err(error)),
+                    Some(Ok(batch)) => {
+                        let mask = self.mask(next_row, batch.num_rows());
+                        next_row += batch.num_rows() as u64;
+                        chosen.push_batch_with_filter(batch, &mask)
+                    }
+                    None if chosen.is_empty() => return None,
+                    None => chosen.finish_buffered_batch(),
+                };
+                if let Err(error) = step {
+                    return Some(Err(error.into()));
+                }
             }
-            Ok(filter_record_batch(&batch, &self.mask(first_row, batch.num_rows()))?)
-        })
+            chosen.next_completed_batch().map(Ok)
+        }))
     }
 
     fn mask(&self, first_row: u64, num_rows: usize) -> BooleanArray {
