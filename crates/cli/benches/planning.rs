@@ -47,9 +47,9 @@ async fn fill(store: &Path, models: usize) {
     let catalog = Catalog::new(StoreRoot::open(&url, &stores, &StoreOptions::default()).await.expect("a store"));
     let state = catalog.refresh().await.expect("a catalog");
     let entry = Arc::clone(state.models().next().expect("a model").entry().expect("an entry"));
-    // In several commits, so that a checkpoint is written, as it is when models come one by one.
-    for chunk in 0..10 {
-        let names = (1..models).filter(|number| number % 10 == chunk);
+    // The 64th commit writes a checkpoint, and one more follows it.
+    for chunk in 0..64 {
+        let names = (1..models).filter(|number| number % 64 == chunk);
         let put = |number: usize| {
             let mut entry =
                 ModelEntry { name: ModelName::new("public", format!("model_{number}")), ..entry.as_ref().clone() };

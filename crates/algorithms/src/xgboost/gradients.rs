@@ -237,9 +237,9 @@ impl Extent {
 
     /// The larger ratio of largest to mean; infinite if something is not finite.
     fn skew(&self, count: usize) -> f64 {
-        let skew = |side: usize| match f64::from(self.largest[side]) {
-            0.0 => 1.0,
-            largest => largest * count as f64 / self.sum[side],
+        let skew = |side: usize| match (f64::from(self.largest[side]), self.sum[side]) {
+            (0.0, 0.0) => 1.0,
+            (largest, sum) => largest * count as f64 / sum,
         };
         let (g, h) = (skew(0), skew(1));
         if g.is_finite() && h.is_finite() { g.max(h) } else { f64::INFINITY }
