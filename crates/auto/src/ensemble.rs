@@ -101,13 +101,18 @@ impl Model for EnsembleModel {
         Ok(mean)
     }
 
-    /// Shapley values are linear in the model: the weighted sum of the members' values, stretched by the calibration.
     fn contributions(&self, features: &Features) -> Result<Contributions> {
+        self.grouped_contributions(features, &(0..features.num_features()).collect::<Vec<_>>())
+    }
+
+    /// Shapley values are linear in the model: the weighted sum of the members' values, stretched by the calibration.
+    fn grouped_contributions(&self, features: &Features, groups: &[usize]) -> Result<Contributions> {
         let num_features = features.num_features();
         let mut sum: Option<Contributions> = None;
         let mut variance = 0.0;
         for member in &self.members {
-            let part = member.model.contributions(&self.features_of(member, features)?)?;
+            let groups = groups.get(member.features.clone()).unwrap_or_default();
+            let part = member.model.grouped_contributions(&self.features_of(member, features)?, groups)?;
             let weight = member.weight * self.calibration.scale;
             let sum = sum.get_or_insert_with(|| Contributions {
                 num_outputs: part.num_outputs,
@@ -132,8 +137,8 @@ impl Model for EnsembleModel {
         Ok(sum)
     }
 
-    fn predictions_per_explanation(&self) -> usize {
-        self.members.iter().map(|member| member.model.predictions_per_explanation()).sum()
+    fn predictions_per_explanation(&self, num_groups: usize) -> usize {
+        self.members.iter().map(|member| member.model.predictions_per_explanation(num_groups)).sum()
     }
 
     fn members(&self) -> Vec<&Arc<dyn Model>> {

@@ -117,8 +117,18 @@ pub trait Model: Debug + Send + Sync + 'static {
         Err(Error::invalid("this kind of model cannot say what its features contributed"))
     }
 
-    /// About how many predictions [`Self::contributions`] asks of the model for one row; 1 where it need not ask.
-    fn predictions_per_explanation(&self) -> usize {
+    /// The same where only the sum of each group of features matters, as of those that one column became: `groups` has the
+    /// group of every feature. A model that values groups as a whole lets one feature of a group bear its value, the
+    /// others 0.
+    fn grouped_contributions(&self, features: &Features, groups: &[usize]) -> Result<Contributions> {
+        let _ = groups;
+        self.contributions(features)
+    }
+
+    /// About how many predictions [`Self::grouped_contributions`] asks of the model for one row, with so many groups; 1
+    /// where it need not ask.
+    fn predictions_per_explanation(&self, num_groups: usize) -> usize {
+        let _ = num_groups;
         1
     }
 
@@ -252,7 +262,8 @@ pub struct Contributions {
     pub base: Vec<f64>,
     /// `values[(row * num_outputs + output) * num_features + feature]`, in the space of [`RawOutputs`].
     pub values: Vec<f64>,
-    /// The root of the mean squared standard error of `values`, where they are sampled; `None` where they are exact.
+    /// The root of the mean squared standard error of `values`, where they depend on a sample, of coalitions or of
+    /// background rows; `None` where they are exact.
     pub sampling_error: Option<f64>,
 }
 

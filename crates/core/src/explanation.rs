@@ -74,21 +74,21 @@ impl Importance {
         let mut data = sample(IMPORTANCE_ROWS);
         let Some(first) = first_row(&data)? else { return Ok(None) };
         let (column_of_feature, num_columns) = (encoder.column_of_feature(), encoder.num_columns());
-        let probe = match model.contributions(&first) {
+        let probe = match model.grouped_contributions(&first, &column_of_feature) {
             Ok(probe) => probe,
             Err(e) if e.kind() == ErrorKind::Invalid => return Ok(None),
             Err(e) => return Err(e),
         };
         by_column(&probe, 1, &column_of_feature, num_columns)?;
         let values_per_row = probe.num_outputs * probe.num_features;
+        let predictions = model.predictions_per_explanation(num_columns).max(1);
         let most = (IMPORTANCE_VALUES / values_per_row.max(1))
-            .min(IMPORTANCE_PREDICTIONS / model.predictions_per_explanation().max(1))
+            .min(IMPORTANCE_PREDICTIONS / predictions)
             .clamp(1, IMPORTANCE_ROWS);
         if most < IMPORTANCE_ROWS {
             data = sample(most);
         }
-        let rows_between_looks = (PREDICTIONS_BETWEEN_LOOKS / model.predictions_per_explanation().max(1))
-            .clamp(1, PREDICTIONS_BETWEEN_LOOKS);
+        let rows_between_looks = (PREDICTIONS_BETWEEN_LOOKS / predictions).clamp(1, PREDICTIONS_BETWEEN_LOOKS);
         let mut sums = vec![0.0; probe.num_outputs * num_columns];
         // What base values exceed those of the first row by, which is nothing with most models.
         let mut excess = vec![0.0; probe.num_outputs];
@@ -100,7 +100,7 @@ impl Importance {
                 if rows > 0 && context.is_late() {
                     break;
                 }
-                let contributions = model.contributions(&features.slice(tile.clone()))?;
+                let contributions = model.grouped_contributions(&features.slice(tile.clone()), &column_of_feature)?;
                 if contributions.num_outputs != probe.num_outputs {
                     return Err(Error::internal("a model's number of outputs differs from row to row"));
                 }
@@ -190,7 +190,8 @@ impl FittedModel {
         };
         let mut order: Vec<usize> = (0..num_columns).collect();
         for tile in tiles(num_rows, importance.expected.len() * features.num_features()) {
-            let contributions = self.model().contributions(&features.slice(tile.clone()))?;
+            let contributions =
+                self.model().grouped_contributions(&features.slice(tile.clone()), &column_of_feature)?;
             let values = by_column(&contributions, tile.len(), &column_of_feature, num_columns)?;
             let outputs = contributions.num_outputs;
             for (position, row) in tile.enumerate() {
@@ -284,7 +285,7 @@ mod tests {
             Ok(Contributions { num_outputs: 1, num_features, base: vec![5.0], values, sampling_error })
         }
 
-        fn predictions_per_explanation(&self) -> usize {
+        fn predictions_per_explanation(&self, _: usize) -> usize {
             self.predictions
         }
 

@@ -14,7 +14,7 @@ pub struct Importance {
     pub expected: Vec<f64>,
     /// How many rows were explained.
     pub rows: u64,
-    /// The root of the mean squared standard error of one row's Shapley values, where they are sampled.
+    /// The root of the mean squared standard error of one row's Shapley values, where they depend on a sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling_error: Option<f64>,
 }

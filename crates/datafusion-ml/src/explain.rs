@@ -38,7 +38,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     let description = "How much each column matters to a model: the mean absolute Shapley value over a sample of the \
                        training rows, per label, and the expected raw output. A struct as Redshift's report: \
                        {version, explanations: {kernel_shap: {label0: {global_shap_values: {column: value, ...}, \
-                       expected_value}}}}.";
+                       expected_value}}}}; with explanations.sampling_error where values depend on a sample.";
     let section = DocSection { include: false, label: "Models", description: None };
     Documentation::builder(section, description, "explain_model('[schema.]name')")
         .with_argument("name", "The model's name, a text literal.")
@@ -73,7 +73,8 @@ pub(crate) fn explained_models<'a>(function: &'a ScalarUDF, text: Option<&str>) 
 }
 
 /// What is known of the model: `{version, explanations: {kernel_shap: {label0: {global_shap_values: {column: value, ...},
-/// expected_value}, ...}}}`, a label per class of several, in their order, and one otherwise. Fails if nothing is known.
+/// expected_value}, ...}}}`, a label per class of several, in their order, and one otherwise; of models whose values depend
+/// on a sample, beside `kernel_shap` the `sampling_error` of one row's values. Fails if nothing is known.
 pub(crate) fn report(entry: &ModelEntry, model: &FittedModel) -> Result<ScalarValue> {
     let manifest = model.manifest();
     let Some(importance) = &manifest.importance else {
@@ -101,7 +102,10 @@ pub(crate) fn report(entry: &ModelEntry, model: &FittedModel) -> Result<ScalarVa
             .with_name_and_scalar("expected_value", number(*expected));
         labels = labels.with_name_and_scalar(&format!("label{index}"), label.build()?);
     }
-    let explanations = ScalarStructBuilder::new().with_name_and_scalar("kernel_shap", labels.build()?);
+    let mut explanations = ScalarStructBuilder::new().with_name_and_scalar("kernel_shap", labels.build()?);
+    if let Some(error) = importance.sampling_error {
+        explanations = explanations.with_name_and_scalar("sampling_error", number(error));
+    }
     ScalarStructBuilder::new()
         .with_name_and_scalar("version", ScalarValue::from("1.0"))
         .with_name_and_scalar("explanations", explanations.build()?)

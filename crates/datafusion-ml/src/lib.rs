@@ -31,6 +31,7 @@ mod copy;
 mod error;
 mod execute;
 mod explain;
+mod explain_sliced;
 mod hints;
 mod notices;
 mod options;

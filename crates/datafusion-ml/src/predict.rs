@@ -100,6 +100,14 @@ pub(crate) fn model_of(function: &ScalarUDF) -> Option<&Arc<FittedModel>> {
     function.inner().downcast_ref::<PredictFunction>().map(|function| &function.model)
 }
 
+/// How many predictions a call of the function takes for a row; 0 of any function but ours.
+pub(crate) fn predictions_per_row(function: &ScalarUDF) -> usize {
+    function.inner().downcast_ref::<PredictFunction>().map_or(0, |function| match function.output {
+        Output::Explanation => function.model.model().predictions_per_explanation(function.parameters.len()),
+        Output::Label | Output::Probabilities | Output::Score => 1,
+    })
+}
+
 /// The function for the probability of the second of two classes.
 pub(crate) fn score_function(entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) -> Result<ScalarUDF> {
     let name = format!("{}_score", entry.function);

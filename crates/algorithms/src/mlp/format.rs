@@ -117,7 +117,7 @@ pub(super) fn read(parameters: &Parameters) -> Result<MlpModel> {
         network,
         target: (parameters.scalar("target_mean")?, parameters.scalar("target_deviation")?),
         background: (0..features).map(column).collect(),
-        shapley: OnceLock::new(),
+        explainer: OnceLock::new(),
         epochs: parameters.scalar("epochs")?,
         stopped_early: parameters.scalar("stopped_early")?,
     })

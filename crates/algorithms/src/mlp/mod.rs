@@ -34,9 +34,10 @@
 //!
 //! **Cost.** Time: 6 floating point operations per row, weight and epoch. Memory: the rows, at four bytes per feature, and
 //! some copies of the weights; training data that does not fit into memory is refused. Contributions are Shapley values
-//! against 32 training rows, exact of up to 11 features, and slow. **Not done.** Embeddings of categories, convolutions,
+//! against 20 training rows, of all coalitions of up to 9 features, and slow. **Not done.** Embeddings of categories, convolutions,
 //! batch normalisation, class weights, other losses.
 
+mod explain;
 mod format;
 mod gradient;
 mod inputs;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::explain::Explainer;
 use super::format;
 use super::inputs::Inputs;
 use super::network::Network;
@@ -24,7 +25,8 @@ pub struct MlpModel {
     pub(super) target: (f64, f64),
     /// Some training rows, column by column, the reference of contributions.
     pub(super) background: Vec<Vec<f64>>,
-    pub(super) shapley: OnceLock<KernelShap>,
+    /// How it is asked for its Shapley values, made for the groups of features that are asked for first.
+    pub(super) explainer: OnceLock<Explainer>,
     pub(super) epochs: usize,
     pub(super) stopped_early: bool,
 }
@@ -44,7 +46,7 @@ impl MlpModel {
             network,
             target,
             background,
-            shapley: OnceLock::new(),
+            explainer: OnceLock::new(),
             epochs,
             stopped_early,
         }
@@ -59,19 +61,13 @@ impl MlpModel {
             let scaled_rows = scaled_rows.chunks_exact(width);
             scaled_rows.zip(inputs.chunks_exact_mut(size)).for_each(|(row, inputs)| self.inputs.expand(row, inputs));
         }
-        let (mean, deviation) = self.target;
-        let outputs = self.network.outputs_of(&inputs, rows);
-        outputs.into_iter().map(|output| mean + deviation * f64::from(output)).collect()
+        self.in_units(self.network.outputs_of(&inputs, rows))
     }
 
-    /// The way to ask for Shapley values, made on first use.
-    fn shapley(&self) -> Result<&KernelShap> {
-        if let Some(shapley) = self.shapley.get() {
-            return Ok(shapley);
-        }
-        let background = Features::from_f64(self.background.clone())?;
-        let shapley = KernelShap::try_new(&background, KernelShap::one_each(self.background.len()), 0)?;
-        Ok(self.shapley.get_or_init(|| shapley))
+    /// Outputs of the network in the units of the target.
+    pub(super) fn in_units(&self, outputs: Vec<f32>) -> Vec<f64> {
+        let (mean, deviation) = self.target;
+        outputs.into_iter().map(|output| mean + deviation * f64::from(output)).collect()
     }
 }
 
@@ -110,13 +106,23 @@ impl Model for MlpModel {
         Ok(RawOutputs { num_outputs, values })
     }
 
-    /// Of every feature, against a sample of training rows: exact of up to 11 features, else from sampled coalitions.
+    /// Of every feature, against a sample of training rows: of all coalitions of up to 9 features, else of some.
     fn contributions(&self, features: &Features) -> Result<Contributions> {
-        self.shapley()?.contributions(features, &|features| self.raw(features))
+        self.grouped_contributions(features, &(0..features.num_features()).collect::<Vec<_>>())
     }
 
-    fn predictions_per_explanation(&self) -> usize {
-        self.shapley().map_or(1, KernelShap::predictions_per_row)
+    /// The same with groups in the place of features.
+    fn grouped_contributions(&self, features: &Features, groups: &[usize]) -> Result<Contributions> {
+        if let Some(explainer) = self.explainer.get().filter(|explainer| explainer.is_of(groups)) {
+            return explainer.contributions(self, features);
+        }
+        let explainer = Explainer::new(self, groups)?;
+        self.explainer.get_or_init(|| explainer.clone());
+        explainer.contributions(self, features)
+    }
+
+    fn predictions_per_explanation(&self, num_groups: usize) -> usize {
+        KernelShap::predictions(num_groups, self.background.first().map_or(1, Vec::len))
     }
 
     fn parameters(&self) -> Result<Parameters> {

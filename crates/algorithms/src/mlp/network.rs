@@ -85,14 +85,18 @@ impl Network {
 
     /// The outputs of some rows.
     pub(super) fn outputs_of(&self, inputs: &[f32], rows: usize) -> Vec<f32> {
-        let mut values = Vec::new();
-        let last = self.widths.len().saturating_sub(2);
-        for (index, layer) in self.layers().into_iter().enumerate() {
+        let Some(first) = self.layers().first().copied() else { return Vec::new() };
+        let mut sums = vec![0.0; rows * first.outputs];
+        first.sums(&self.weights, inputs, rows, &mut sums);
+        self.outputs_of_sums(sums, rows)
+    }
+
+    /// The outputs of rows whose sums of the first layer are known.
+    pub(super) fn outputs_of_sums(&self, mut values: Vec<f32>, rows: usize) -> Vec<f32> {
+        for layer in self.layers().into_iter().skip(1) {
+            self.activation.apply(&mut values);
             let mut sums = vec![0.0; rows * layer.outputs];
-            layer.sums(&self.weights, if index == 0 { inputs } else { &values }, rows, &mut sums);
-            if index < last {
-                self.activation.apply(&mut sums);
-            }
+            layer.sums(&self.weights, &values, rows, &mut sums);
             values = sums;
         }
         values

@@ -36,13 +36,16 @@ use crate::{Contributions, Error, FeatureColumn, Features, RawOutputs, Result};
 use plan::Plan;
 
 /// The most players of whom all coalitions are asked.
-pub const EXACT_PLAYERS: usize = 11;
+pub const EXACT_PLAYERS: usize = 9;
 
 /// The most players there may be.
 pub const MAX_PLAYERS: usize = 1_000;
 
 /// Rows that the model is asked for at a time.
 const BLOCK_ROWS: usize = 8_192;
+
+/// The background is taken in so many groups, whose differences tell how much hangs on the choice of its rows.
+const GROUPS: usize = 8;
 
 /// A way to ask a model for Shapley values. Making one takes up to seconds with a thousand players; keep it.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,24 +104,30 @@ impl KernelShap {
         (0..num_features).map(|feature| vec![feature]).collect()
     }
 
+    /// The player of each feature.
+    pub fn player_of(&self) -> &[usize] {
+        &self.player_of
+    }
+
+    /// The number of players.
+    pub fn num_players(&self) -> usize {
+        self.first_of.len()
+    }
+
+    /// How many raw outputs are asked for a row, with so many players and rows of the background.
+    pub fn predictions(num_players: usize, background_rows: usize) -> usize {
+        2 * Plan::pairs_of(num_players) * background_rows
+    }
+
     /// Whether all coalitions are asked.
     pub fn is_exact(&self) -> bool {
         self.plan.is_exact()
     }
 
-    /// How many raw outputs are asked for a row.
-    pub fn predictions_per_row(&self) -> usize {
-        2 * self.plan.num_pairs() * self.background_rows
-    }
-
-    /// The Shapley values of every row. The first feature of a player bears the player's value, its others 0. `raw` gives
-    /// the model's raw outputs of rows of the same types as `features`; it is called with a few thousand at a time.
-    /// Against the errors of sampling see [`Contributions::sampling_error`].
-    pub fn contributions(
-        &self,
-        features: &Features,
-        raw: &dyn Fn(&Features) -> Result<RawOutputs>,
-    ) -> Result<Contributions> {
+    /// The Shapley values of every row. The first feature of a player bears the player's value, its others 0. `model` is
+    /// asked for a few thousand rows at a time, of the same types as `features`. [`Contributions::sampling_error`] says how
+    /// far the values would be others with other rows as background and, where coalitions are drawn, other coalitions.
+    pub fn contributions(&self, features: &Features, model: &dyn Asked) -> Result<Contributions> {
         let (num_features, num_players) = (self.player_of.len(), self.first_of.len());
         if features.num_features() != num_features {
             return Err(Error::invalid(format!(
@@ -126,94 +135,182 @@ impl KernelShap {
                 features.num_features()
             )));
         }
-        let ask = |features: &Features| {
-            let outputs = raw(features)?;
-            let fits = outputs.values.len() == features.num_rows() * outputs.num_outputs;
-            match fits && outputs.num_outputs > 0 {
-                true => Ok(outputs),
-                false => Err(Error::internal("a model gives another number of raw outputs than of rows")),
-            }
-        };
-        let whole = ask(features)?;
+        let whole = model.raw(features)?;
         let outputs = whole.num_outputs;
-        let ask = |features: &Features| {
-            let asked = ask(features)?;
-            match asked.num_outputs == outputs {
-                true => Ok(asked.values),
-                false => Err(Error::internal("a model gives another number of raw outputs from call to call")),
-            }
+        let checked = |asked: RawOutputs, rows: usize| match asked.num_outputs == outputs
+            && asked.values.len() == rows * outputs
+            && outputs > 0
+        {
+            true => Ok(asked.values),
+            false => Err(Error::internal("a model gives another number of raw outputs than it should")),
         };
-        let base = self.base(features, outputs, &ask)?;
+        let whole = checked(whole, features.num_rows())?;
+        let background = checked(model.raw(&self.background_like(features)?)?, self.background_rows)?;
         let mut values = vec![0.0; features.num_rows() * outputs * num_features];
-        let (mut of_players, mut squared_error) = (vec![0.0; num_players], 0.0);
-        // `differences[pair * outputs + output]`.
-        let mut differences = vec![0.0; self.plan.num_pairs() * outputs];
-        let rows = values.chunks_exact_mut((outputs * num_features).max(1));
-        for (row, values) in rows.enumerate() {
-            for (output, (difference, base)) in differences.iter_mut().zip(&base).enumerate() {
-                *difference = whole.values[row * outputs + output] - base;
+        let (mut of_players, mut of_group, mut squared_error) = (vec![0.0; num_players], vec![0.0; num_players], 0.0);
+        let mut answers = Answers::new(self.plan.num_pairs(), outputs, self.background_rows);
+        for (row, values) in values.chunks_exact_mut((outputs * num_features).max(1)).enumerate() {
+            answers.clear();
+            let whole = whole[row * outputs..(row + 1) * outputs].repeat(self.background_rows);
+            answers.add(0, &whole, &background);
+            let own = features.slice(row..row + 1);
+            let step = (BLOCK_ROWS / (2 * self.background_rows)).max(1);
+            for first in (1..self.plan.num_pairs()).step_by(step) {
+                let pairs = first..self.plan.num_pairs().min(first + step);
+                let mixtures = Mixtures { shap: self, own: &own, pairs: pairs.clone() };
+                let asked = checked(model.mixed(&mixtures)?, 2 * pairs.len() * self.background_rows)?;
+                let (coalitions, complements) = asked.split_at(asked.len() / 2);
+                let width = outputs * self.background_rows;
+                for ((pair, a), b) in pairs.zip(coalitions.chunks_exact(width)).zip(complements.chunks_exact(width)) {
+                    answers.add(pair, a, b);
+                }
             }
-            self.differences(features, row, &ask, &mut differences)?;
+            answers.finish();
             for (output, values) in values.chunks_exact_mut(num_features).enumerate() {
-                let of_output = || differences.iter().skip(output).step_by(outputs).copied();
-                self.plan.values(of_output(), &mut of_players);
-                squared_error += self.plan.squared_error(of_output(), &of_players);
+                self.plan.values(answers.of(answers.groups, output), &mut of_players);
+                squared_error += self.plan.squared_error(answers.of(answers.groups, output), &of_players);
+                let mut between_groups = 0.0;
+                for group in 0..answers.groups {
+                    self.plan.values(answers.of(group, output), &mut of_group);
+                    let squares = of_group.iter().zip(&of_players).map(|(a, b)| (a - b) * (a - b));
+                    between_groups += squares.sum::<f64>() / num_players.max(1) as f64;
+                }
+                squared_error += between_groups / (answers.groups * (answers.groups - 1).max(1)) as f64;
                 self.first_of.iter().zip(&of_players).for_each(|(first, value)| values[*first] = *value);
             }
         }
         let count = (features.num_rows() * outputs).max(1) as f64;
-        let sampling_error = (!self.is_exact()).then(|| (squared_error / count).sqrt());
-        Ok(Contributions { num_outputs: outputs, num_features, base, values, sampling_error })
+        Ok(Contributions {
+            num_outputs: outputs,
+            num_features,
+            base: mean(&background, outputs),
+            values,
+            sampling_error: Some((squared_error / count).sqrt()),
+        })
     }
 
-    /// The mean raw outputs of the background.
-    fn base(&self, like: &Features, outputs: usize, ask: &dyn Fn(&Features) -> Result<Vec<f64>>) -> Result<Vec<f64>> {
+    /// The background, in the types of some features.
+    fn background_like(&self, like: &Features) -> Result<Features> {
         let columns = self.background.iter().zip(like.columns()).map(|(values, like)| column(values.clone(), like));
-        Ok(mean(&ask(&Features::try_new(self.background_rows, columns.collect())?)?, outputs))
+        Features::try_new(self.background_rows, columns.collect())
+    }
+}
+
+/// A model as it is asked for its Shapley values.
+pub trait Asked {
+    /// The raw outputs of rows.
+    fn raw(&self, features: &Features) -> Result<RawOutputs>;
+
+    /// The raw outputs of mixtures: as if their rows were given to [`Self::raw`], unless the model has a faster way.
+    fn mixed(&self, mixtures: &Mixtures<'_>) -> Result<RawOutputs> {
+        self.raw(&mixtures.rows()?)
+    }
+}
+
+impl<F: Fn(&Features) -> Result<RawOutputs>> Asked for F {
+    fn raw(&self, features: &Features) -> Result<RawOutputs> {
+        self(features)
+    }
+}
+
+/// What is asked of one row: for some pairs of a coalition and its complement, every row of the background with the features
+/// of the coalition in the place of its own. First the rows of all coalitions, pair by pair, then those of the complements.
+#[derive(Debug)]
+pub struct Mixtures<'a> {
+    shap: &'a KernelShap,
+    own: &'a Features,
+    pairs: Range<usize>,
+}
+
+impl Mixtures<'_> {
+    /// The row that is explained.
+    pub fn own(&self) -> &Features {
+        self.own
     }
 
-    /// For each pair but the first, the worth to a row of the coalition less that of its complement.
-    fn differences(
-        &self,
-        features: &Features,
-        row: usize,
-        ask: &dyn Fn(&Features) -> Result<Vec<f64>>,
-        differences: &mut [f64],
-    ) -> Result<()> {
-        let (mut buffer, rows) = (Vec::new(), self.background_rows);
-        let own: Vec<f64> = features.columns().iter().map(|c| c.f64s(row..row + 1, &mut buffer)[0]).collect();
-        let step = (BLOCK_ROWS / (2 * rows)).max(1);
-        for first in (1..self.plan.num_pairs()).step_by(step) {
-            let pairs = first..self.plan.num_pairs().min(first + step);
-            let columns = (0..features.num_features())
-                .map(|feature| column(self.mix(feature, own[feature], pairs.clone()), features.column(feature)));
-            let asked = ask(&Features::try_new(pairs.len() * 2 * rows, columns.collect())?)?;
-            let width = differences.len() / self.plan.num_pairs();
-            let differences = differences[first * width..].chunks_exact_mut(width);
-            for (of_pair, differences) in asked.chunks_exact(2 * rows * width).zip(differences) {
-                let (coalition, complement) = of_pair.split_at(rows * width);
-                let means = mean(coalition, width).into_iter().zip(mean(complement, width));
-                means.zip(differences).for_each(|((a, b), difference)| *difference = a - b);
-            }
-        }
-        Ok(())
+    /// How many pairs there are.
+    pub fn num_pairs(&self) -> usize {
+        self.pairs.len()
     }
 
-    /// A feature's values where coalitions have it or not: for each pair the background's rows twice, once with the
-    /// coalition, once with its complement.
-    fn mix(&self, feature: usize, own: f64, pairs: Range<usize>) -> Vec<f64> {
-        let (rows, background) = (self.background_rows, &self.background[feature]);
-        let mut values = Vec::with_capacity(pairs.len() * 2 * rows);
-        for pair in pairs {
-            let is_member = self.plan.has(pair, self.player_of[feature]);
-            for is_own in [is_member, !is_member] {
-                match is_own {
-                    true => values.extend(std::iter::repeat_n(own, rows)),
-                    false => values.extend_from_slice(background),
+    /// Whether the coalition of a pair has a player; if not, its complement has it.
+    pub fn has(&self, pair: usize, player: usize) -> bool {
+        self.shap.plan.has(self.pairs.start + pair, player)
+    }
+
+    /// The rows.
+    fn rows(&self) -> Result<Features> {
+        let (mut buffer, rows) = (Vec::new(), self.shap.background_rows);
+        let columns = self.own.columns().iter().enumerate().map(|(feature, like)| {
+            let own = like.f64s(0..1, &mut buffer)[0];
+            let mut values = Vec::with_capacity(2 * self.num_pairs() * rows);
+            for is_coalition in [true, false] {
+                for pair in 0..self.num_pairs() {
+                    match self.has(pair, self.shap.player_of[feature]) == is_coalition {
+                        true => values.extend(std::iter::repeat_n(own, rows)),
+                        false => values.extend_from_slice(&self.shap.background[feature]),
+                    }
                 }
             }
+            column(values, like)
+        });
+        Features::try_new(2 * self.num_pairs() * rows, columns.collect())
+    }
+}
+
+/// What coalitions are worth to a row more than their complements: against each group of rows of the background, and, as
+/// the last group, against all.
+struct Answers {
+    groups: usize,
+    outputs: usize,
+    background_rows: usize,
+    /// `differences[(group * pairs + pair) * outputs + output]`.
+    differences: Vec<f64>,
+}
+
+impl Answers {
+    fn new(pairs: usize, outputs: usize, background_rows: usize) -> Self {
+        let groups = GROUPS.min(background_rows);
+        Self { groups, outputs, background_rows, differences: vec![0.0; (groups + 1) * pairs * outputs] }
+    }
+
+    fn clear(&mut self) {
+        self.differences.fill(0.0);
+    }
+
+    /// How many differences there are against a group.
+    fn width(&self) -> usize {
+        self.differences.len() / (self.groups + 1)
+    }
+
+    /// Adds what the coalition and the complement of a pair are worth against each row of the background.
+    fn add(&mut self, pair: usize, coalition: &[f64], complement: &[f64]) {
+        let (width, first) = (self.width(), pair * self.outputs);
+        let of_rows = coalition.chunks_exact(self.outputs).zip(complement.chunks_exact(self.outputs));
+        for (row, (a, b)) in of_rows.enumerate() {
+            let start = row % self.groups * width + first;
+            let differences = &mut self.differences[start..start + self.outputs];
+            differences.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a - b);
         }
-        values
+    }
+
+    /// Turns sums into means.
+    fn finish(&mut self) {
+        let width = self.width();
+        let (of_groups, of_all) = self.differences.split_at_mut(self.groups * width);
+        for (group, differences) in of_groups.chunks_exact_mut(width.max(1)).enumerate() {
+            let rows = (group..self.background_rows).step_by(self.groups).len() as f64;
+            for (difference, of_all) in differences.iter_mut().zip(of_all.iter_mut()) {
+                *of_all += *difference / self.background_rows as f64;
+                *difference /= rows;
+            }
+        }
+    }
+
+    /// The differences of an output against a group, pair by pair.
+    fn of(&self, group: usize, output: usize) -> impl Iterator<Item = f64> + '_ {
+        let width = self.width();
+        self.differences[group * width..(group + 1) * width].iter().skip(output).step_by(self.outputs).copied()
     }
 }
 

@@ -2,6 +2,9 @@
 
 use super::EXACT_PLAYERS;
 
+/// How many pairs more than players are drawn.
+const EXTRA: usize = 256;
+
 /// Coalitions in pairs with their complements. With `y` the raw output of a coalition less that of its complement, the
 /// Shapley values are a weighted sum of the `y` of all pairs; the first pair is of all players and none.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +22,12 @@ pub(super) struct Plan {
 impl Plan {
     /// All coalitions of few players, `num_players + 256` pairs of more.
     pub(super) fn new(num_players: usize, seed: u64) -> Self {
-        if num_players <= EXACT_PLAYERS { Self::exact(num_players) } else { Self::sampled(num_players, 256, seed) }
+        if num_players <= EXACT_PLAYERS { Self::exact(num_players) } else { Self::sampled(num_players, EXTRA, seed) }
+    }
+
+    /// How many pairs that are.
+    pub(super) fn pairs_of(num_players: usize) -> usize {
+        if num_players <= EXACT_PLAYERS { (1 << num_players) / 2 } else { 1 + num_players + EXTRA }
     }
 
     /// All coalitions. The weight of a coalition of `s` players without player `i` is that of `i`'s joining it,
@@ -233,6 +241,7 @@ mod tests {
         for players in [4, 5, 8] {
             let (all, exact) = (Plan::sampled(players, 1 << players, 1), Plan::exact(players));
             assert_eq!(all.num_pairs(), exact.num_pairs());
+            assert_eq!(exact.num_pairs(), Plan::pairs_of(players));
             let game = |plan: &Plan, pair: usize| {
                 let worth = |inside: bool| {
                     let mask = (0..players).filter(|player| plan.has(pair, *player) == inside).map(|p| 1u32 << p);
@@ -253,6 +262,7 @@ mod tests {
         for players in [12, 13, 40, 300] {
             let plan = Plan::new(players, 5);
             assert_eq!(plan.num_pairs(), players + 256 + 1);
+            assert_eq!(plan.num_pairs(), Plan::pairs_of(players));
             assert!(plan.weights.iter().all(|weight| weight.is_finite()));
             assert!(plan != Plan::new(players, 6) && plan == Plan::new(players, 5));
         }

@@ -25,8 +25,9 @@ use datafusion::prelude::SessionContext;
 
 use self::logical::ProjectUnderAggregate;
 use self::physical::SplitFilters;
+use crate::explain_sliced;
 
-/// Adds the rules to the context's, unless they are there.
+/// Adds the rules to the context's, unless they are there, and the one by which explanations are sliced.
 pub(crate) fn install(context: &SessionContext) {
     if context.state_ref().read().optimizers().iter().any(|rule| rule.name() == ProjectUnderAggregate.name()) {
         return;
@@ -35,7 +36,9 @@ pub(crate) fn install(context: &SessionContext) {
     let state = context.state_ref();
     let mut state = state.write();
     let id = state.session_id().to_owned();
-    let with_rule =
-        SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rule(Arc::new(SplitFilters));
-    *state = with_rule.with_session_id(id).build();
+    let mut rules = state.physical_optimizers().to_vec();
+    rules.push(Arc::new(SplitFilters));
+    explain_sliced::install(&mut rules);
+    let with_rules = SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(rules);
+    *state = with_rules.with_session_id(id).build();
 }
