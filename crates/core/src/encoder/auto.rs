@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | number, boolean | as it is | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
 //! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
-//! | high cardinality | mean target, logarithm of the number of rows | the same, scaled |
-//! | date and time | the parts that vary, days since 1970 | days and year scaled, others as sine and cosine; whether it is missing |
+//! | high cardinality | mean target, logarithm of the number of rows | the same, scaled; for linear models indicators of frequent categories, too |
+//! | date and time | the parts that vary, days since 1970 | days and year scaled, weekdays as indicators, others as sine and cosine; whether it is missing |
 //! | text | characters, words, indicators of frequent words | the same, lengths scaled; whether it is missing |
 //! | identifier, constant | nothing | nothing |
 //!
@@ -27,11 +27,20 @@ use super::levels::{Level, LevelsLearner, MAX_FOLDS, OutOfFold, Outputs};
 use super::profile::{ColumnKind, ColumnProfile};
 use super::standard::StandardLearner;
 use super::words::WordsLearner;
-use super::{Encoder, Encoding, MissingValues};
+use super::{Encoder, Encoding, MissingValues, Precision};
 use crate::{Error, Features, Preprocessors, Result, Task};
 
 /// Up to this many categories become one indicator each for trees.
 pub const MAX_INDICATORS: u64 = 8;
+
+/// All columns of high cardinality together become at most this many indicators for linear models,
+const MAX_FREQUENT: usize = 768;
+
+/// and at most this many cells,
+const FREQUENT_CELLS: usize = 4_000_000;
+
+/// of categories that have at least so many rows.
+const FREQUENT_ROWS: f64 = 3.0;
 
 /// Up to this many classes have a mean target each.
 pub const MAX_MEAN_CLASSES: usize = 10;
@@ -41,6 +50,8 @@ pub const MAX_MEAN_CLASSES: usize = 10;
 pub struct AutoEncoderBuilder {
     encoding: Encoding,
     columns: Vec<AutoColumn>,
+    /// How many indicators a column of high cardinality may have.
+    max_frequent: usize,
 }
 
 #[derive(Debug)]
@@ -106,7 +117,10 @@ impl AutoEncoderBuilder {
             Ok(AutoColumn { name: field.name().clone(), data_type: field.data_type().clone(), indicator, learner })
         };
         let columns = fields.iter().zip(profiles).map(column).collect::<Result<_>>()?;
-        Ok(Self { encoding, columns })
+        let many = profiles.iter().filter(|profile| profile.kind == ColumnKind::HighCardinality).count();
+        // Networks, which are of single precision, pay for every input in every epoch.
+        let is_solved = dense && encoding.precision == Precision::F64;
+        Ok(Self { encoding, columns, max_frequent: if is_solved { MAX_FREQUENT / many.max(1) } else { 0 } })
     }
 
     /// Learns from a batch: one array per column in the order of the fields, and of every row the target (the number,
@@ -124,7 +138,8 @@ impl AutoEncoderBuilder {
     /// The encoder.
     pub fn finish(self) -> FoldEncoder {
         let dense = self.encoding.missing == MissingValues::Impute;
-        let (columns, out_of_fold) = self.columns.into_iter().map(|column| column.finish(dense)).unzip();
+        let (columns, out_of_fold) =
+            self.columns.into_iter().map(|column| column.finish(dense, self.max_frequent)).unzip();
         FoldEncoder { encoder: Encoder::new(self.encoding.precision, columns), out_of_fold }
     }
 }
@@ -183,7 +198,7 @@ impl Learner {
 }
 
 impl AutoColumn {
-    fn finish(self, dense: bool) -> (ColumnEncoder, Option<OutOfFold>) {
+    fn finish(self, dense: bool, max_frequent: usize) -> (ColumnEncoder, Option<OutOfFold>) {
         let mut out_of_fold = None;
         let transform = match self.learner {
             Learner::LeftOut => Transform::All(Vec::new()),
@@ -196,8 +211,15 @@ impl AutoColumn {
             Learner::OneHot(counts) => one_hot(counts, self.indicator),
             Learner::Levels(learner, levels) => {
                 let (levels, statistics) = learner.finish(&levels, dense);
+                let affordable = max_frequent.min(FREQUENT_CELLS / statistics.num_rows().max(1.0) as usize);
+                let frequent = levels.most_frequent(statistics.num_frequent(FREQUENT_ROWS).min(affordable));
                 out_of_fold = statistics.differs_from_all_rows().then_some(statistics);
-                Transform::Levels(levels)
+                if frequent.is_empty() {
+                    Transform::Levels(levels)
+                } else {
+                    let indicators = Transform::OneHot { categories: Categories::from(frequent), impute: None };
+                    Transform::All(vec![Transform::Levels(levels), indicators])
+                }
             }
             Learner::Dates(learner) => Transform::Dates(learner.finish(dense)),
             Learner::Words(learner) => Transform::Words(learner.finish(dense)),
@@ -243,10 +265,15 @@ impl FoldEncoder {
             return Err(Error::internal(format!("{} folds for {num_rows} rows", folds.len())));
         }
         self.encoder.encode_columns(num_rows, columns, |index, array, out| {
-            match (&self.out_of_fold[index], self.encoder.transform(index)) {
-                (Some(statistics), Transform::Levels(levels)) => statistics.encode(levels, array, folds, excluded, out),
-                _ => self.encoder.encode_column(index, array, out),
-            }
+            let Some(statistics) = &self.out_of_fold[index] else {
+                return self.encoder.encode_column(index, array, out);
+            };
+            let transform = self.encoder.transform(index);
+            let parts = if let Transform::All(parts) = transform { parts } else { std::slice::from_ref(transform) };
+            parts.iter().try_for_each(|part| match part {
+                Transform::Levels(levels) => statistics.encode(levels, array, folds, excluded, out),
+                part => self.encoder.encode_part(index, part, array, out),
+            })
         })
     }
 

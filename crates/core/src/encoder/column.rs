@@ -106,7 +106,7 @@ impl ColumnEncoder {
     }
 
     /// Appends the features that one transform makes of `array`.
-    fn apply(
+    pub(crate) fn apply(
         &self,
         transform: &Transform,
         array: &ArrayRef,

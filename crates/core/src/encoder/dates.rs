@@ -44,6 +44,8 @@ enum Form {
     Sine,
     /// The cosine of its angle; missing becomes 0.
     Cosine,
+    /// 1 where the part is this, else 0.
+    Is(u8),
 }
 
 /// The features of a column of dates, times, or texts that are dates. Texts that are no date are missing.
@@ -183,12 +185,14 @@ impl DatesLearner {
         Ok(())
     }
 
-    /// The parts that vary, as numbers or, `dense`, as angles.
+    /// The parts that vary, as numbers or, `dense`, as angles; weekdays as indicators.
     pub(crate) fn finish(&self, dense: bool) -> Dates {
         let varying = Part::ALL.into_iter().zip(&self.moments).filter(|(_, moments)| moments.varies());
         let features = varying.flat_map(|(part, moments)| match part.circle() {
             _ if !dense => vec![(part, Form::Plain)],
             None => vec![(part, Form::Scaled(moments.standard()))],
+            // A weekend does not come and go as a wave does.
+            Some(_) if part == Part::Weekday => (0..7).map(|day| (part, Form::Is(day))).collect(),
             Some(_) => vec![(part, Form::Sine), (part, Form::Cosine)],
         });
         Dates { features: features.collect() }
@@ -198,12 +202,13 @@ impl DatesLearner {
 impl Dates {
     pub(crate) fn feature_names(&self, column: &str) -> Vec<String> {
         let name = |(part, form): &(Part, Form)| {
-            let circle = match form {
-                Form::Plain | Form::Scaled(_) => "",
-                Form::Sine => ".sin",
-                Form::Cosine => ".cos",
+            let form = match form {
+                Form::Plain | Form::Scaled(_) => String::new(),
+                Form::Sine => ".sin".to_owned(),
+                Form::Cosine => ".cos".to_owned(),
+                Form::Is(value) => format!("={value}"),
             };
-            format!("{column}.{}{circle}", part.name())
+            format!("{column}.{}{form}", part.name())
         };
         self.features.iter().map(name).collect()
     }
@@ -224,6 +229,7 @@ impl Dates {
                     Form::Scaled(scaling) => (value - scaling.offset) * scaling.factor,
                     Form::Sine => angle(*value).sin(),
                     Form::Cosine => angle(*value).cos(),
+                    Form::Is(wanted) => f64::from(u8::from(*value == f64::from(*wanted))),
                 };
                 if feature.is_nan() { 0.0 } else { feature as f32 }
             };

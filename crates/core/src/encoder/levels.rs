@@ -183,6 +183,17 @@ impl LevelsLearner {
 }
 
 impl OutOfFold {
+    /// How many categories have at least so many rows.
+    pub(crate) fn num_frequent(&self, least: f64) -> usize {
+        let num_known = self.sums.len() / (self.totals.len() * (self.outputs.count() + 1)).max(1);
+        (0..num_known.saturating_sub(1)).take_while(|code| self.sums_of(*code, None)[0] >= least).count()
+    }
+
+    /// The number of rows.
+    pub(crate) fn num_rows(&self) -> f64 {
+        self.others(None, None).map(|fold| self.totals[fold][0]).sum()
+    }
+
     /// Whether the target is in any feature.
     pub(crate) fn depends_on_target(&self) -> bool {
         self.outputs != Outputs::None
@@ -317,6 +328,11 @@ fn value(level: Level, code: Code, num_known: usize, sums: &[f64], prior: &[f64]
 }
 
 impl Levels {
+    /// So many categories, those that come most often.
+    pub(crate) fn most_frequent(&self, most: usize) -> Vec<String> {
+        self.categories.names().iter().take(most).cloned().collect()
+    }
+
     pub(crate) fn feature_names(&self, column: &str) -> Vec<String> {
         self.features.iter().map(|feature| format!("{column}.{}", feature.name)).collect()
     }

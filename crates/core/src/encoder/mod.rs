@@ -151,6 +151,17 @@ impl Encoder {
         self.columns[index].encode(array, self.precision, out)
     }
 
+    /// Encodes a column by a part of its transform.
+    fn encode_part(
+        &self,
+        index: usize,
+        part: &Transform,
+        array: &ArrayRef,
+        out: &mut Vec<FeatureColumn>,
+    ) -> Result<()> {
+        self.columns[index].apply(part, array, self.precision, out)
+    }
+
     fn transform(&self, index: usize) -> &Transform {
         &self.columns[index].transform
     }

@@ -11,7 +11,7 @@ use arrow::datatypes::{Int32Type, TimeUnit};
 use super::super::standard::STANDARD_LIMIT;
 use super::super::{distinct::hash_word, profile::TableProfiler};
 use super::*;
-use crate::encoder::{CategoryEncoding, Precision};
+use crate::encoder::CategoryEncoding;
 
 const TREES: Encoding =
     Encoding { categories: CategoryEncoding::Ordinal, missing: MissingValues::Keep, precision: Precision::F32 };
@@ -230,7 +230,17 @@ fn each_kind_has_its_features() {
     );
     let dense = table.learn(DENSE);
     let names = dense.encoder().feature_names();
-    for name in ["number.missing", "some=s19", "some.missing", "moment.hour.sin", "day.days", "comment.missing"] {
+    for name in [
+        "number.missing",
+        "some=s19",
+        "some.missing",
+        "many.mean",
+        "many=m19",
+        "moment.hour.sin",
+        "day.weekday=6",
+        "day.days",
+        "comment.missing",
+    ] {
         assert!(names.iter().any(|given| given == name), "{name} is not in {names:?}");
     }
     let columns = dense.encoder().column_of_feature();
@@ -275,6 +285,25 @@ fn means_are_shrunk_and_counts_are_of_rows() {
 }
 
 #[test]
+fn linear_models_see_which_of_many_categories_it_is_if_it_is_frequent() {
+    let mut names: Vec<String> = (0..300).map(|row| format!("c{}", row % 100)).collect();
+    names.extend(["twice", "twice"].map(str::to_owned));
+    let table = Table::new(vec![("c", Arc::new(StringArray::from_iter_values(names)))]);
+    let encoder = table.learn(DENSE);
+    assert_eq!(encoder.encoder().feature_names().len(), 2 + 100);
+    let (learned, given) = (table.encode(&encoder, Some(1)), predict(&encoder, &table.arrays()));
+    for features in [&learned, &given] {
+        let of_row = |row: usize| features[2..].iter().map(|feature| feature[row]).sum::<f64>();
+        assert!((0..300).all(|row| of_row(row) == 1.0) && of_row(301) == 0.0);
+    }
+    assert_ne!(learned[0], given[0], "the means are those of other folds");
+    let networks = Encoding { precision: Precision::F32, ..DENSE };
+    assert_eq!(table.learn(networks).encoder().feature_names(), ["c.mean", "c.count"]);
+    let unseen = predict(&encoder, &[text(&[Some("nowhere"), None])]);
+    assert!(unseen[2..].iter().flatten().all(|value| *value == 0.0));
+}
+
+#[test]
 fn classes_have_a_mean_each_while_they_are_few() {
     let mut table = noise(1000, 100);
     table.task = Task::MulticlassClassification;
@@ -303,6 +332,10 @@ fn dates_become_the_parts_that_vary() {
     assert!(features[0][2].is_nan());
     assert_eq!([features[1][3], features[2][3], features[4][3]], [1969.0, 1.0, 1.0]);
     assert_eq!(features[3][..2], [3.0, 5.0], "1970-01-01 was a Thursday");
+    let dense = table.learn(DENSE);
+    let names = dense.encoder().feature_names();
+    let thursday = names.iter().position(|name| name == "d.weekday=3").unwrap();
+    assert_eq!(predict(&dense, &table.arrays())[thursday], [1.0, 0.0, 0.0, 0.0]);
     // The same instants in other types.
     let seconds = TimestampSecondArray::from(vec![Some(0), Some(2 * 86_400), None, Some(-365 * 86_400)]);
     let zoned: ArrayRef = Arc::new(seconds.clone().with_timezone("America/New_York"));
