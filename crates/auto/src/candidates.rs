@@ -19,14 +19,31 @@ pub(crate) struct Candidate {
 pub(crate) struct Scale {
     /// The rows that candidates learn from.
     pub(crate) rows: usize,
+    /// The features of a linear model.
+    pub(crate) features: usize,
     /// Whether there is too little time to learn in small steps.
     pub(crate) is_hasty: bool,
     /// The second derivative of a row's loss before anything is learned, relative to that of two classes of the same
     /// size. It is what a row counts in `min_child_weight`: little where a class is rare.
     pub(crate) curvature: f64,
+    /// The standard deviation of a regression's target; 1 for classes. A lasso penalty is in its units, the least gain of
+    /// a split in their square.
+    pub(crate) deviation: f64,
 }
 
 impl Scale {
+    /// The ridge penalty at which as much is known of a coefficient beforehand as from the rows, if the features explain
+    /// two thirds of the target.
+    fn ridge(self) -> f64 {
+        0.5 * self.features as f64 / self.rows.max(1) as f64
+    }
+
+    /// A fourth of the lasso penalty that keeps out features which have nothing to do with the target, if nothing explains
+    /// it (Bickel, Ritov, Tsybakov, "Simultaneous analysis of Lasso and Dantzig selector", 2009).
+    fn lasso(self) -> f64 {
+        0.25 * self.deviation * (2.0 * (self.features as f64 + 1.0).ln() / self.rows.max(1) as f64).sqrt()
+    }
+
     /// What learning rates of boosting are multiplied by: small tables are learned in small steps; on large ones, and in a
     /// hurry, those take too long.
     fn pace(self) -> f64 {
@@ -46,6 +63,16 @@ pub(crate) fn curvature(task: Task, target: &[f64], num_classes: usize) -> f64 {
     let factor = if task == Task::MulticlassClassification { 2.0 } else { 1.0 };
     let of_two = 0.25;
     (factor * variances / shares.len() as f64 / of_two).max(1e-4)
+}
+
+/// See [`Scale::deviation`].
+pub(crate) fn deviation(task: Task, target: &[f64]) -> f64 {
+    if task.is_classification() {
+        return 1.0;
+    }
+    let count = target.len().max(1) as f64;
+    let mean = target.iter().map(|y| y / count).sum::<f64>();
+    target.iter().map(|y| (y - mean) * ((y - mean) / count)).sum::<f64>().sqrt().clamp(1e-15, 1e15)
 }
 
 impl Candidate {
@@ -142,7 +169,7 @@ pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
                 ("lambda", 4.0),
             ],
         ),
-        Candidate::new("linear_learner", &[("l2", 0.02)]),
+        Candidate::new("linear_learner", &[("l2", three_digits(scale.ridge().clamp(0.02, 10.0)))]),
         Candidate::new(
             "xgboost",
             &[
@@ -155,7 +182,7 @@ pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
             ],
         ),
         Candidate::new("mlp", &[("learning_rate", 0.003)]),
-        Candidate::new("linear_learner", &[("l1", 0.003)]),
+        Candidate::new("linear_learner", &[("l1", three_digits(scale.lasso()))]),
     ];
     all.into_iter().filter(|candidate| algorithms.contains(&candidate.algorithm)).collect()
 }
@@ -180,8 +207,8 @@ pub(crate) fn propose(
     };
     match algorithm {
         "linear_learner" => {
-            let l2 = draw("l2", 1e-5, 1.0, true);
-            let l1 = draw("l1", 1e-5, 0.1, true);
+            let l2 = draw("l2", 1e-5, (10.0 * scale.ridge()).clamp(1.0, 100.0), true);
+            let l1 = draw("l1", 0.03 * scale.lasso(), 5.0 * scale.lasso(), true);
             if rng.random_bool(0.5) {
                 Candidate::new(algorithm, &[("l2", l2)])
             } else {
@@ -201,7 +228,7 @@ pub(crate) fn propose(
             candidate
         }
         _ => {
-            let (pace, curvature) = (scale.pace(), scale.curvature);
+            let (pace, curvature, variance) = (scale.pace(), scale.curvature, scale.deviation.powi(2));
             Candidate::new(
                 algorithm,
                 &[
@@ -212,7 +239,7 @@ pub(crate) fn propose(
                     ("colsample_bytree", draw("colsample_bytree", 0.4, 1.0, false)),
                     ("colsample_bynode", draw("colsample_bynode", 0.4, 1.0, false)),
                     ("lambda", draw("lambda", 0.1, 20.0, true)),
-                    ("gamma", draw("gamma", 1e-4, 1.0, true)),
+                    ("gamma", draw("gamma", 1e-4 * variance, variance, true)),
                 ],
             )
         }
@@ -234,7 +261,7 @@ mod tests {
     use datafusion_ml_core::Options;
     use rand::SeedableRng;
 
-    const SCALE: Scale = Scale { rows: 1_000, is_hasty: false, curvature: 1.0 };
+    const SCALE: Scale = Scale { rows: 1_000, features: 10, is_hasty: false, curvature: 1.0, deviation: 1.0 };
 
     #[test]
     fn every_candidate_is_one_that_its_algorithm_takes() {
@@ -256,6 +283,20 @@ mod tests {
                 Options::parse(algorithm.options(), given).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn penalties_keep_to_the_scale_of_the_target() {
+        let of = |factor: f64| {
+            let target: Vec<f64> = (0..100).map(|row| factor * f64::from(row)).collect();
+            let scale = Scale { deviation: deviation(Task::Regression, &target), ..SCALE };
+            let lasso = portfolio(&["linear_learner"], scale)[2].number("l1").unwrap();
+            let gamma = propose("xgboost", None, scale, &mut ChaCha8Rng::seed_from_u64(3)).number("gamma").unwrap();
+            (lasso, gamma)
+        };
+        let ((lasso, gamma), (of_large, gamma_of_large)) = (of(1.0), of(1e4));
+        assert!((of_large / lasso / 1e4 - 1.0).abs() < 0.01 && (gamma_of_large / gamma / 1e8 - 1.0).abs() < 0.01);
+        assert_eq!(deviation(Task::BinaryClassification, &[0.0, 1.0]), 1.0);
     }
 
     #[test]

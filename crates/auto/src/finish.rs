@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use datafusion_ml_core::encoder::ColumnProfile;
@@ -35,10 +36,20 @@ pub(crate) struct Choice {
     /// The raw outputs out of fold, calibrated.
     raw: Option<RawOutputs>,
     target: Vec<f64>,
-    /// The log loss or squared error of the model and of its best single candidate, out of fold.
+    /// The log loss or squared error of the model and of the best single candidate, out of fold.
     pub(crate) losses: Option<(f64, f64)>,
+    /// Members that were left out for want of time.
+    pub(crate) left_out: usize,
     /// The share of the time that the final fits would take which there is.
-    share: f64,
+    pub(crate) share: f64,
+}
+
+impl Choice {
+    /// Members that nothing is known of yet.
+    fn of(members: Vec<(usize, f64)>) -> Self {
+        let calibration = Calibration::NONE;
+        Self { members, copies: 1, calibration, raw: None, target: Vec::new(), losses: None, left_out: 0, share: 1.0 }
+    }
 }
 
 impl Search<'_> {
@@ -55,9 +66,8 @@ impl Search<'_> {
         let mut choice = self.choose()?;
         if let Some(runtime) = self.spec.max_runtime {
             let left = (self.started + runtime.mul_f64(DONE)).saturating_duration_since(Instant::now());
-            self.fit_into(&mut choice, left, folds.len());
+            self.fit_into(&mut choice, left, folds.len())?;
         }
-        self.context.progress(0.95, "fitting on all rows", None);
         let (members, encoder) = self.fit_members(&choice, raw, folds, is_sampled)?;
         let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());
         let stopped_early = ran_out || is_cut;
@@ -70,7 +80,8 @@ impl Search<'_> {
             _ => None,
         };
         let rows_validated = choice.target.len();
-        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, is_cut, fits: members.len() });
+        let fits = members.len();
+        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, ran_out, is_cut, fits });
         let first = choice.members[0].0;
         let (algorithm, options, model): (String, BTreeMap<String, String>, Arc<dyn Model>) = match members.as_slice() {
             [(number, member)] if choice.calibration == Calibration::NONE && self.centre == 0.0 => {
@@ -111,20 +122,9 @@ impl Search<'_> {
         let task = self.spec.task;
         let folds: Vec<u8> = (0..self.division.held_out).collect();
         let ranking = self.ranking()?;
-        let copies = self.copies();
         let Some(&(best, _)) = ranking.first() else {
             // Too few rows to validate on: the first candidate that can be fitted at all.
-            let members = vec![(0, 1.0)];
-            let (raw, target) = (None, Vec::new());
-            return Ok(Choice {
-                members,
-                copies: 1,
-                calibration: Calibration::NONE,
-                raw,
-                target,
-                losses: None,
-                share: 1.0,
-            });
+            return Ok(Choice { copies: 1, ..Choice::of(vec![(0, 1.0)]) });
         };
         let target = self.target(&folds);
         let raws: Vec<(usize, RawOutputs)> =
@@ -136,23 +136,35 @@ impl Search<'_> {
         };
         let single = mean(&[(best, 1.0)]);
         let mut members = select(task, &pool, &target);
-        let mut raw = mean(&members);
         let objective = self.spec.objective;
-        let gain = objective.loss(task, &single, &target)? - objective.loss(task, &raw, &target)?;
-        let alone = smooth_loss(task, &single, &target);
-        if gain.is_nan() || gain <= WORTHWHILE * alone {
-            (members, raw) = (vec![(best, 1.0)], single);
+        let gain = objective.loss(task, &single, &target)? - objective.loss(task, &mean(&members), &target)?;
+        if gain.is_nan() || gain <= WORTHWHILE * smooth_loss(task, &single, &target) {
+            members = vec![(best, 1.0)];
         }
-        let of_rows: Vec<u8> =
-            folds.iter().flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len())).collect();
-        let calibration = Calibration::learn(task, &raw, &target, &of_rows);
-        calibration.apply(&mut raw);
-        let losses = Some((smooth_loss(task, &raw, &target), alone));
-        Ok(Choice { members, copies, calibration, raw: Some(raw), target, losses, share: 1.0 })
+        let mut choice = Choice { copies: self.copies(), target, ..Choice::of(members) };
+        self.measure(&mut choice, best);
+        Ok(choice)
     }
 
-    /// Leaves members out, those first that are dearest for their weight, until the final fits, as far as one can tell, take no longer than `left`.
-    fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) {
+    /// What the members say together out of fold, calibrated, and what they lose; `best` is the best candidate alone.
+    fn measure(&self, choice: &mut Choice, best: usize) {
+        let task = self.spec.task;
+        let folds: Vec<u8> = (0..self.division.held_out).collect();
+        let raw_of = |(number, weight): &(usize, f64)| Some((self.raw(*number, &folds)?, *weight));
+        let parts: Vec<(RawOutputs, f64)> = choice.members.iter().filter_map(raw_of).collect();
+        let mut raw = weighted(parts.iter().map(|(raw, weight)| (raw, *weight)));
+        let of_rows: Vec<u8> =
+            folds.iter().flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len())).collect();
+        choice.calibration = Calibration::learn(task, &raw, &choice.target, &of_rows);
+        choice.calibration.apply(&mut raw);
+        let alone = self.raw(best, &folds).map_or(f64::NAN, |raw| smooth_loss(task, &raw, &choice.target));
+        choice.losses = Some((smooth_loss(task, &raw, &choice.target), alone));
+        choice.raw = Some(raw);
+    }
+
+    /// Leaves members out, those first that are dearest for their weight, until the final fits, as far as one can tell,
+    /// take no longer than `left`.
+    fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) -> Result<()> {
         let seconds = |choice: &Choice| -> f64 {
             let of_member = |(number, _): &(usize, f64)| {
                 let copies = if self.entries[*number].candidate.is_random() { choice.copies } else { 1 };
@@ -168,12 +180,17 @@ impl Search<'_> {
                 let prices = choice.members.iter().map(price).enumerate();
                 let dearest = prices.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(place, _)| place);
                 choice.members.remove(dearest);
+                choice.left_out += 1;
                 normalize(&mut choice.members);
             } else {
                 choice.share = left.as_secs_f64() / seconds(choice);
                 break;
             }
         }
+        if let (1.., Some((best, _))) = (choice.left_out, self.ranking()?.first()) {
+            self.measure(choice, *best);
+        }
+        Ok(())
     }
 
     /// How many seconds a candidate's final fits can be expected to take, with all their seeds and threads.
@@ -220,6 +237,8 @@ impl Search<'_> {
             encodings.iter().map(|encoding| self.rows.encoder(*encoding).encoder().feature_names().len()).collect();
         let deadline = self.spec.max_runtime.map(|runtime| self.started + runtime.mul_f64(DONE));
         let cells = folds.len().saturating_mul(self.num_columns());
+        let done = AtomicUsize::new(0);
+        let report = || self.report_final(done.load(Ordering::Relaxed), fits.len());
         let results = run_all(
             fits.len(),
             cells,
@@ -228,12 +247,13 @@ impl Search<'_> {
             |piece, threads| {
                 let (number, copy, _) = fits[piece];
                 let encoding = self.rows.encoding(self.algorithm(number).encoding())?;
-                let scope = FitScope::new(self.context, self.seed(number, copy), threads, deadline);
+                report();
+                let scope = FitScope::new(self.context, self.seed(number, copy), threads, deadline, &report);
                 let fit = Fit { algorithm: self.algorithm(number), options: self.final_options(number, choice.share) };
                 let of_all = |data: &dyn TrainingData| {
                     fit.run((self.spec.task, self.spec.num_classes), data, None, &scope).map(|fitted| fitted.model)
                 };
-                if is_sampled {
+                let fitted = if is_sampled {
                     let encoder = self.rows.encoder(encoding);
                     of_all(&StreamedRows {
                         rows: raw,
@@ -243,7 +263,10 @@ impl Search<'_> {
                     })
                 } else {
                     of_all(&self.rows.all(encoding)?)
-                }
+                };
+                done.fetch_add(1, Ordering::Relaxed);
+                report();
+                fitted
             },
         )?;
         let mut members = Vec::new();
@@ -270,7 +293,7 @@ impl Search<'_> {
     }
 
     /// The options of a candidate's final fit.
-    fn final_options(&self, number: usize, share: f64) -> Vec<(&'static str, String)> {
+    pub(crate) fn final_options(&self, number: usize, share: f64) -> Vec<(&'static str, String)> {
         let entry = &self.entries[number];
         let rounds = (!entry.rounds.is_empty()).then(|| {
             let mean = entry.rounds.iter().sum::<usize>() as f64 / entry.rounds.len() as f64;
@@ -305,7 +328,7 @@ impl Search<'_> {
                 folds: folds.len() as u64,
                 metric: metric.to_owned(),
                 value: value.filter(|value| value.is_finite()),
-                seconds: entry.seconds,
+                seconds: (entry.seconds * 1e6).round() / 1e6,
                 status: match &entry.status {
                     TrialStatus::Stopped if weight > 0.0 => TrialStatus::Completed,
                     status => status.clone(),

@@ -7,6 +7,7 @@
 mod calibration;
 mod candidates;
 mod centre;
+mod duplicates;
 mod ensemble;
 mod finish;
 mod folds;

@@ -12,6 +12,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) profiles: &'a [ColumnProfile],
     pub(crate) is_sampled: bool,
+    /// Whether MAX_RUNTIME ended the search.
+    pub(crate) ran_out: bool,
     /// Whether MAX_RUNTIME cut a final fit off.
     pub(crate) is_cut: bool,
     /// Models in the ensemble, copies included.
@@ -26,11 +28,12 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
     let failed = search.entries.iter().filter(|entry| matches!(entry.status, TrialStatus::Failed(_))).count();
     let tried = search.entries.iter().filter(|entry| entry.fits > 0).count() + failed;
     let completed = search.entries.iter().filter(|entry| entry.status == TrialStatus::Completed).count();
-    note("Candidates", format!("{tried} tried, {completed} on every fold, {failed} failed; see ml_trials"));
+    let ended = if decision.ran_out { "; MAX_RUNTIME ended the search" } else { "" };
+    note("Candidates", format!("{tried} tried, {completed} on every fold, {failed} failed{ended}; see ml_trials"));
     for (place, (number, weight)) in decision.choice.members.iter().enumerate() {
         let entry = &search.entries[*number];
-        let options: Vec<String> =
-            entry.candidate.options.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let options = search.final_options(*number, decision.choice.share);
+        let options: Vec<String> = options.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let copies = match decision.choice.copies {
             copies @ 2.. if entry.candidate.is_random() => format!(", the mean of {copies} seeds"),
             _ => String::new(),
@@ -41,12 +44,8 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
             format!("{:.0} % {} ({options}){copies}", weight * 100.0, entry.candidate.algorithm),
         );
     }
-    if decision.is_cut {
-        note(
-            "Final Fit",
-            "cut off by MAX_RUNTIME, so that there is no validated metric; raise MAX_RUNTIME, or lower MAX_CELLS"
-                .to_owned(),
-        );
+    if let Some(text) = final_fit(search, decision) {
+        note("Final Fit", text);
     }
     if let (Some((model, best)), 2..) = (decision.choice.losses, decision.choice.members.len()) {
         let loss = if search.task() == Task::Regression { "mean squared error" } else { "log loss" };
@@ -73,6 +72,25 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
     notes.push(("COLUMNS:".to_owned(), String::new()));
     notes.extend(decision.profiles.iter().map(|profile| (profile.name.clone(), profile.note.clone())));
     notes
+}
+
+/// What MAX_RUNTIME did to the final fit.
+fn final_fit(search: &Search<'_>, decision: &Decision<'_>) -> Option<String> {
+    let remedy = "raise MAX_RUNTIME, or lower MAX_CELLS";
+    let differs = |(number, _): &(usize, f64)| {
+        search.final_options(*number, decision.choice.share) != search.final_options(*number, 1.0)
+    };
+    match decision.choice {
+        _ if decision.is_cut => Some(format!("cut off by MAX_RUNTIME, so that there is no validated metric; {remedy}")),
+        choice if choice.members.iter().any(differs) => Some(format!(
+            "in fewer, larger steps than were validated, since there was {:.0} % of the time that those take; {remedy}",
+            choice.share * 100.0
+        )),
+        choice if choice.left_out > 0 => {
+            Some(format!("without {} of the members that were chosen, for want of time; {remedy}", choice.left_out))
+        }
+        _ => None,
+    }
 }
 
 fn validation(search: &Search<'_>, decision: &Decision<'_>) -> String {

@@ -7,6 +7,7 @@
 //! the clock only ends the search.
 
 mod climb;
+mod progress;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -24,9 +25,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use self::climb::Rung;
+use self::progress::Progress;
 use self::sample::draw;
-use crate::candidates::{Candidate, Scale, curvature, portfolio, propose};
+use crate::candidates::{Candidate, Scale, curvature, deviation, portfolio, propose};
 use crate::centre::{Centred, centre};
+use crate::duplicates::firsts;
 use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
@@ -130,6 +133,9 @@ pub(crate) struct Search<'a> {
     pub(crate) centre: f64,
     /// See [`Scale::curvature`].
     curvature: f64,
+    /// See [`Scale::deviation`].
+    deviation: f64,
+    progress: Progress,
 }
 
 /// Searches. `profiles` says what the columns are, in the order of `fields`; `context` bears the seed and cancels.
@@ -145,12 +151,13 @@ pub fn search(
     if spec.algorithms.is_empty() {
         return Err(Error::invalid("this session has no algorithm to search over; register xgboost or linear_learner"));
     }
-    context.progress(0.0, "reading", None);
+    context.progress(0.0, "looking at the rows", None);
     let mut target = Vec::with_capacity(raw.num_rows());
     for block in raw.blocks() {
         context.checkpoint()?;
         target.extend(block?.target);
     }
+    check_varies(spec.task, &target)?;
     let centre = centre(spec.task, &target);
     target.iter_mut().for_each(|y| *y -= centre);
     let raw: &dyn RawRows = &Centred { rows: raw, centre };
@@ -163,7 +170,8 @@ pub fn search(
         division = division.within(runtime.as_secs_f64(), seconds);
         is_hasty = affordable_folds(runtime.as_secs_f64(), seconds) < 1.0;
     }
-    let folds = deal(&target, spec.task, division.folds, context.seed());
+    let firsts = if drawn.is_none() { firsts(raw, profiles, context)? } else { None };
+    let folds = deal(&target, spec.task, division.folds, context.seed(), firsts.as_deref());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
     if encoders.iter().all(|(_, encoder)| encoder.encoder().feature_names().is_empty()) {
         return Err(Error::data(format!(
@@ -196,9 +204,26 @@ pub fn search(
         reserve: RESERVE[0],
         centre,
         curvature: curvature(spec.task, &target, spec.num_classes),
+        deviation: deviation(spec.task, &target),
+        progress: Progress::default(),
     };
     search.run(target.len())?;
+    if search.is_over() {
+        search.settle();
+    }
     search.finish(raw, &folds, profiles, drawn.is_some())
+}
+
+/// Fails if there is nothing to tell apart.
+fn check_varies(task: Task, target: &[f64]) -> Result<()> {
+    match target {
+        [first, rest @ ..] if task == Task::Regression && rest.iter().all(|y| y == first) => Err(Error::data(format!(
+            "the target is {first} in all of the {} rows to learn from, so that there is nothing to predict; \
+             give rows in which it differs",
+            target.len()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// An encoder for every encoding that an algorithm asks for, learned from all rows.
@@ -244,6 +269,7 @@ impl Search<'_> {
         }
         let others = waiting.split_off(1);
         let first = self.enter(waiting);
+        self.progress.enter(&first, 0, 1);
         self.climb(&first, Rung::Folds(self.division.held_out))?;
         self.keep_validated_folds(first[0]);
         self.expect(raw_rows)?;
@@ -270,6 +296,19 @@ impl Search<'_> {
         }
     }
 
+    /// Judges by those folds alone on which most has been validated, counted in candidates times folds: time was up before
+    /// the others were done.
+    fn settle(&mut self) {
+        let through = |folds: usize| {
+            self.entries.iter().filter(|entry| entry.raw.iter().take(folds).all(Option::is_some)).count()
+        };
+        let most = (1..=usize::from(self.division.held_out)).max_by_key(|folds| folds * through(*folds)).unwrap_or(1);
+        if through(most) > 0 {
+            self.division.held_out = most as u8;
+            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(most));
+        }
+    }
+
     /// Keeps as much time for the final fits as those of the best candidates let expect.
     fn expect(&mut self, raw_rows: usize) -> Result<()> {
         let Some(runtime) = self.spec.max_runtime else { return Ok(()) };
@@ -284,7 +323,15 @@ impl Search<'_> {
     }
 
     fn scale(&self) -> Scale {
-        Scale { rows: self.rows.num_rows(), is_hasty: self.is_hasty, curvature: self.curvature }
+        let dense = self.spec.algorithms.iter().find(|algorithm| algorithm.name() == "linear_learner");
+        let encoding = dense.and_then(|algorithm| self.rows.encoding(algorithm.encoding()).ok());
+        Scale {
+            rows: self.rows.num_rows(),
+            features: encoding.map_or(0, |encoding| self.rows.encoder(encoding).encoder().feature_names().len()),
+            is_hasty: self.is_hasty,
+            curvature: self.curvature,
+            deviation: self.deviation,
+        }
     }
 
     /// When no new fit begins.

@@ -20,13 +20,21 @@ pub(crate) struct FitScope<'a> {
     pub(crate) seed: u64,
     pub(crate) threads: usize,
     pub(crate) deadline: Option<Instant>,
+    /// Says how far the search is.
+    report: &'a (dyn Fn() + Sync),
     reserved: AtomicUsize,
     rounds: Mutex<Vec<RoundRecord>>,
 }
 
 impl<'a> FitScope<'a> {
-    pub(crate) fn new(parent: &'a dyn FitContext, seed: u64, threads: usize, deadline: Option<Instant>) -> Self {
-        Self { parent, seed, threads, deadline, reserved: AtomicUsize::new(0), rounds: Mutex::default() }
+    pub(crate) fn new(
+        parent: &'a dyn FitContext,
+        seed: u64,
+        threads: usize,
+        deadline: Option<Instant>,
+        report: &'a (dyn Fn() + Sync),
+    ) -> Self {
+        Self { parent, seed, threads, deadline, report, reserved: AtomicUsize::new(0), rounds: Mutex::default() }
     }
 
     /// The rounds that were taken down.
@@ -44,8 +52,10 @@ impl FitContext for FitScope<'_> {
         self.threads
     }
 
-    /// The search tells how far it is; its fits do not.
-    fn progress(&self, _: f64, _: &str, _: Option<(&str, f64)>) {}
+    /// How far the search is matters, not how far its fits are.
+    fn progress(&self, _: f64, _: &str, _: Option<(&str, f64)>) {
+        (self.report)();
+    }
 
     fn record(&self, step: usize, metrics: &[(&str, f64)]) {
         let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

@@ -61,7 +61,7 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "l1",
         &[],
-        OptionKind::Float(0.0, 1e6),
+        OptionKind::Float(0.0, f64::INFINITY),
         Some("0"),
         "Lasso penalty on the standardised coefficients, beside the mean loss.",
     ),

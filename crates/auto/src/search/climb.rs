@@ -1,18 +1,20 @@
 //! Successive halving: candidates prove themselves on little, the better half of them on more.
 
-use std::time::Instant;
-
 use datafusion_ml_core::{Result, TrainingData, TrialStatus};
 
 use super::Search;
 use crate::candidates::Candidate;
+use crate::folds::Division;
 use crate::trial::{Fit, FitScope, Fitted, run_all};
 
 /// A fold of fewer rows than this is not asked both when to stop and how good the result is.
 const FLATTERED_ROWS: usize = 500;
 
+/// On fewer rows than this a candidate may look better than another by chance.
+const TELLING_ROWS: usize = 100;
+
 /// How much a candidate is given to prove itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rung {
     /// The first fold, having learned from a single other one.
     Quick,
@@ -20,16 +22,24 @@ pub(super) enum Rung {
     Folds(u8),
 }
 
+/// What candidates go through: the first rung is of as many folds as it takes to tell them apart.
+fn rungs(Division { folds, held_out }: Division, num_rows: usize) -> Vec<Rung> {
+    if held_out == 1 {
+        return vec![Rung::Quick, Rung::Folds(1)];
+    }
+    let first = (TELLING_ROWS * usize::from(folds)).div_ceil(num_rows.max(1)).clamp(1, usize::from(held_out)) as u8;
+    let mut rungs = vec![first, if held_out > 5 { first.max(3) } else { first }, held_out];
+    rungs.dedup();
+    rungs.into_iter().map(Rung::Folds).collect()
+}
+
 impl Search<'_> {
     /// Tries candidates on little, the better half of them on more, and so on.
     pub(super) fn halve(&mut self, candidates: Vec<Candidate>) -> Result<()> {
         let mut alive = self.enter(candidates);
-        let rungs: &[Rung] = match self.division.held_out {
-            1 => &[Rung::Quick, Rung::Folds(1)],
-            folds @ ..=5 => &[Rung::Folds(1), Rung::Folds(folds)],
-            folds => &[Rung::Folds(1), Rung::Folds(3), Rung::Folds(folds)],
-        };
+        let rungs = rungs(self.division, self.rows.num_rows());
         for (number, rung) in rungs.iter().enumerate() {
+            self.progress.enter(&alive, number, rungs.len());
             self.climb(&alive, *rung)?;
             if number + 1 < rungs.len() {
                 alive = self.better_half(&alive, *rung)?;
@@ -81,6 +91,7 @@ impl Search<'_> {
         let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1) as f64;
         fits.sort_by(|a, b| a.1.cmp(&b.1).then(seconds(a.0).total_cmp(&seconds(b.0))));
         let deadline = self.search_deadline();
+        self.progress.expect(fits.len());
         let this = &*self;
         let results = run_all(
             fits.len(),
@@ -89,10 +100,12 @@ impl Search<'_> {
             || this.is_over(),
             |piece, threads| {
                 let (number, fold, quick) = fits[piece];
-                let scope = FitScope::new(this.context, this.seed(number, 0), threads, deadline);
-                let fitted = this.fit(number, fold, quick, &scope)?;
-                this.report(number);
-                Ok(fitted)
+                this.report();
+                let report = || this.report();
+                let scope = FitScope::new(this.context, this.seed(number, 0), threads, deadline, &report);
+                let fitted = this.fit(number, fold, quick, &scope);
+                this.progress.step();
+                fitted
             },
         )?;
         let last = match rung {
@@ -163,15 +176,25 @@ impl Search<'_> {
         let second = again.run(shape, &training, Some(&held_out), scope)?;
         Ok(Fitted { seconds: first.seconds + second.seconds, model: second.model, raw: second.raw, ..first })
     }
+}
 
-    /// Says how far the search is.
-    #[expect(clippy::disallowed_methods, reason = "progress is shown as a share of MAX_RUNTIME")]
-    fn report(&self, number: usize) {
-        let tried = number as f64 / self.spec.max_candidates.max(1) as f64;
-        let spent = self.spec.max_runtime.map_or(0.0, |runtime| {
-            Instant::now().duration_since(self.started).as_secs_f64() / runtime.as_secs_f64().max(1e-3)
-        });
-        let step = format!("candidate {} ({})", number + 1, self.entries[number].candidate.algorithm);
-        self.context.progress((tried * 0.9).max(spent).min(0.99), &step, None);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_told_apart_by_enough_rows() {
+        let of = |folds, held_out, rows| -> Vec<u8> {
+            let folds_of = |rung| match rung {
+                Rung::Quick => 0,
+                Rung::Folds(folds) => folds,
+            };
+            rungs(Division { folds, held_out }, rows).into_iter().map(folds_of).collect()
+        };
+        assert_eq!(of(10, 10, 40), [10], "there are only 40");
+        assert_eq!(of(10, 10, 250), [4, 10]);
+        assert_eq!(of(10, 10, 999), [2, 3, 10]);
+        assert_eq!(of(5, 5, 1_000), [1, 5]);
+        assert_eq!(of(5, 1, 1_000_000), [0, 1]);
     }
 }
