@@ -71,15 +71,18 @@ async fn the_statement_returns_when_its_rows_are_read_and_the_model_is_ready_lat
         "{begun}"
     );
     assert_eq!(session.training_names(), ["m"]);
-    eventually("42 %", async || shown(&session, "Training Progress").await == "42 %").await;
+    eventually("21 %", async || shown(&session, "Training Progress").await == "21 %").await;
     assert_eq!(shown(&session, "Model State").await, "TRAINING");
-    assert_eq!(shown(&session, "Training Step").await, "round 42 of 100");
+    assert_eq!(shown(&session, "Training Step").await, "without the rows held out: round 42 of 100");
     assert_eq!(shown(&session, "train:mse").await, "1.500000");
     assert_eq!(shown(&session, "Model Type").await, "linear_learner");
     assert_eq!(shown(&session, "Function Parameters").await, "x");
     assert!(answer(&session, "SHOW MODEL ALL").await.contains("| public      | m          |"));
     let error = answer(&session, "SELECT f(3)").await;
-    assert!(error.starts_with("model public.m is still being trained (42 %, round 42 of 100)"), "{error}");
+    assert!(
+        error.starts_with("model public.m is still being trained (21 %, without the rows held out: round 42 of 100)"),
+        "{error}"
+    );
     let explained = value(&session, "SELECT explain_model('m')").await;
     assert_eq!(explained, "{explanations: waiting for training job to complete}");
     let error = answer(&session, "SELECT * FROM ml_evaluate('m', (SELECT * FROM t))").await;
@@ -143,7 +146,7 @@ async fn the_old_model_serves_until_its_replacement_is_ready() {
     gate.close();
     try_answer(&session, REPLACE).await.unwrap();
     assert_eq!(value(&session, "SELECT f(7)").await, "15");
-    eventually("42 %", async || shown(&session, "Training Progress").await == "42 %").await;
+    eventually("21 %", async || shown(&session, "Training Progress").await == "21 %").await;
     assert_eq!(shown(&session, "Model State").await, "READY");
     assert_eq!(shown(&session, "Replacement State").await, "TRAINING");
     gate.fail("no luck");
@@ -165,7 +168,7 @@ async fn dropping_a_model_cancels_its_training() {
     let store = tempfile::tempdir().unwrap();
     let (gate, [session]) = sessions(&store).await;
     try_answer(&session, CREATE).await.unwrap();
-    eventually("42 %", async || shown(&session, "Training Progress").await == "42 %").await;
+    eventually("21 %", async || shown(&session, "Training Progress").await == "21 %").await;
     try_answer(&session, "DROP MODEL m").await.unwrap();
     assert!(answer(&session, "SHOW MODEL m").await.contains("there is no model public.m"));
     assert!(answer(&session, "SELECT f(3)").await.contains("there is no function f"));
@@ -205,9 +208,9 @@ async fn another_session_sees_training_then_the_model() {
     let (gate, [here, there]) = sessions(&store).await;
     try_answer(&here, CREATE).await.unwrap();
     assert_eq!(shown(&there, "Model State").await, "TRAINING");
-    eventually("42 %", async || shown(&there, "Training Progress").await == "42 %").await;
+    eventually("21 %", async || shown(&there, "Training Progress").await == "21 %").await;
     let error = answer(&there, "SELECT f(3)").await;
-    assert!(error.contains("still being trained (42 %"), "{error}");
+    assert!(error.contains("still being trained (21 %"), "{error}");
     gate.open();
     here.finish_training().await.unwrap();
     assert_eq!(shown(&there, "Model State").await, "READY");
@@ -283,7 +286,7 @@ async fn a_replacement_in_the_foreground_ends_a_training_too() {
     let store = tempfile::tempdir().unwrap();
     let (gate, [session]) = sessions(&store).await;
     try_answer(&session, CREATE).await.unwrap();
-    eventually("42 %", async || shown(&session, "Training Progress").await == "42 %").await;
+    eventually("21 %", async || shown(&session, "Training Progress").await == "21 %").await;
     try_answer(&session, "SET ml.background_training = false").await.unwrap();
     let replacement = try_answer(&session, REPLACE);
     let opening = async {

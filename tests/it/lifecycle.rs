@@ -5,11 +5,13 @@ use std::sync::Arc;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 use datafusion_ml::core::ErrorKind;
-use datafusion_ml::{MlSession, find_error};
+use datafusion_ml::{MlSession, TrainingProgress, find_error};
 use object_store::memory::InMemory;
 use url::Url;
 
-use crate::support::{BANKNOTE_HITS, CREATE_BANKNOTE, answer, session, session_with_threads, try_answer, value};
+use crate::support::{
+    BANKNOTE_HITS, CREATE_BANKNOTE, answer, builder, session, session_with_threads, try_answer, value,
+};
 
 #[test]
 fn the_example_runs() {
@@ -223,4 +225,38 @@ async fn when_the_time_is_up_the_trees_so_far_are_kept() {
     let hits = value(&session, BANKNOTE_HITS).await;
     assert_eq!(hits, "1372");
     assert!(answer(&session, "SHOW MODEL banknote_model").await.contains("MaxRuntimeReached"));
+}
+
+/// What is said of a training, in the order in which it is said.
+#[derive(Debug, Default)]
+struct Heard(parking_lot::Mutex<Vec<(f64, String)>>);
+
+impl TrainingProgress for Heard {
+    fn update(&self, _: &str, done: f64, step: &str, _: Option<(&str, f64)>) {
+        self.0.lock().push((done, step.to_owned()));
+    }
+
+    fn finish(&self, _: &str) {}
+}
+
+#[tokio::test]
+async fn progress_goes_forward_to_the_end() {
+    for (how, ending) in [
+        ("SETTINGS (MAX_RUNTIME 600)", "measuring the model"),
+        (
+            "AUTO OFF MODEL_TYPE XGBOOST HYPERPARAMETERS DEFAULT EXCEPT (NUM_ROUND '20')",
+            "with all rows: round 20 of 20",
+        ),
+    ] {
+        let heard = Arc::new(Heard::default());
+        let session = builder("memory:", 2).await.with_progress(Arc::clone(&heard) as _).build().await.unwrap();
+        try_answer(&session, "SET ml.auto_max_candidates = 4").await.unwrap();
+        try_answer(&session, &format!("CREATE MODEL m FROM banknote TARGET class FUNCTION f {how}")).await.unwrap();
+        let heard = heard.0.lock();
+        assert!(heard.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{heard:?}");
+        let (done, step) = heard.last().unwrap();
+        assert!(*done > 0.95 && step.starts_with(ending), "{done} {step}");
+        let early = heard.iter().filter(|(done, _)| *done < 0.5).count();
+        assert!(early > 3, "{early} of {}", heard.len());
+    }
 }

@@ -56,6 +56,7 @@ pub(crate) fn entry(name: &str) -> ModelEntry {
             returns: "float8".into(),
             hyperparameters: Vec::new(),
             rows_read: 1,
+            rows_without_target: 0,
             rows_used: 1,
             seconds: 0.0,
             stopped_early: false,

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::wording::unknown_type;
+use crate::catalog::{EXPLAIN_SUFFIX, IndexedEntry, PROBABILITY_SUFFIXES};
 use crate::session::MlSession;
 use crate::sql::invalid_at;
 
@@ -136,6 +137,9 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
             let state = state.read();
             match Unknown::of(text) {
                 Some(Unknown::Function(name)) => {
+                    if let Some((fact, remedy)) = without_it(session, name) {
+                        return invalid_at(places.get(name), fact, remedy);
+                    }
                     if let Some(elsewhere) = elsewhere(session, name) {
                         let fact = format!("there is no function {name} in schema {}", session_schema(&state));
                         return invalid_at(places.get(name), fact, format!("did you mean {elsewhere}?"));
@@ -191,6 +195,29 @@ impl<'a> Unknown<'a> {
         let rest = text.strip_prefix("table '")?;
         rest.contains("' not found").then(|| quoted(rest)).flatten().map(Self::Table)
     }
+}
+
+/// A model that would have the function of that name if it were of another kind, and what to call.
+fn without_it(session: &MlSession, name: &str) -> Option<(String, String)> {
+    let models = session.shared.catalog.cached();
+    let rights = session.shared.guard.rights(&models);
+    let lacks_it = |model: &&IndexedEntry, prefix: &str, suffix: &str| {
+        let function = &model.key().function;
+        (function.name == prefix || function.to_string() == prefix)
+            && !model.key().functions().contains(&function.with_suffix(suffix))
+            && rights.may_execute(&models, model).unwrap_or(false)
+    };
+    let suffixes = PROBABILITY_SUFFIXES.map(|suffix| (suffix, "probabilities"));
+    suffixes.into_iter().chain([(EXPLAIN_SUFFIX, "explanations")]).find_map(|(suffix, what)| {
+        let function = name.strip_suffix(suffix)?;
+        let model = models.models().find(|model| lacks_it(model, function, suffix))?;
+        let problem = model.entry().ok()?.report.problem_type.to_lowercase();
+        let reason = match problem.as_str() {
+            "regression" | "clustering" if suffix != EXPLAIN_SUFFIX => format!("is a {problem}, which has no {what}"),
+            _ => format!("has no {what}"),
+        };
+        Some((format!("there is no function {name}: model {} {reason}", model.name()), format!("call {function}")))
+    })
 }
 
 /// A model's function of that name in another schema than the default one.

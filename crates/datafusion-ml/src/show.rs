@@ -1,14 +1,19 @@
 //! SHOW MODEL: Redshift ML's report, key by key.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::DateTime;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::utils::quote_identifier;
 use datafusion::error::Result;
 
 use crate::background::{Training, TrainingStatus};
 use crate::catalog::{ModelEntry, ModelName, SourceText, StatementReport};
+
+/// Lists of names are broken into lines of this many characters.
+const LINE_LENGTH: usize = 120;
 
 /// The rows of a report.
 #[derive(Default)]
@@ -149,8 +154,9 @@ impl Report {
             SourceText::Table(name) => self.row("Table", name),
             SourceText::Query(text) => self.rows("Query", text.lines().map(upper_case)),
         }
-        self.optional("Target Column", facts.target.as_ref().map(|target| target.to_uppercase()));
+        self.optional("Target Column", facts.target.as_deref().map(|target| upper_case(&quote_identifier(target))));
         self.row("Rows Read", facts.rows_read.to_string());
+        self.optional("Rows Without Target", Some(facts.rows_without_target).filter(|rows| *rows > 0));
     }
 
     fn parameters(&mut self, facts: &StatementReport) {
@@ -161,10 +167,8 @@ impl Report {
     }
 
     fn function(&mut self, facts: &StatementReport, reader: Reader) {
-        let (names, types): (Vec<&str>, Vec<&str>) =
-            facts.parameters.iter().map(|(name, data_type)| (name.as_str(), data_type.as_str())).unzip();
-        self.row("Function Parameters", names.join(" "));
-        self.row("Function Parameter Types", types.join(" "));
+        self.rows("Function Parameters", lines(facts.parameters.iter().map(|(name, _)| quote_identifier(name))));
+        self.rows("Function Parameter Types", lines(facts.parameters.iter().map(|(_, data_type)| data_type.into())));
         self.optional("Function Return Type", Some(&facts.returns).filter(|returns| !returns.is_empty()));
         if reader == Reader::Owner {
             let role = facts.iam_role.as_deref();
@@ -178,6 +182,22 @@ impl Report {
         self.group("HYPERPARAMETERS:", &facts.hyperparameters);
         self.group("SEARCH:", &facts.notes);
     }
+}
+
+/// Words on lines of about [`LINE_LENGTH`] characters.
+fn lines<'a>(words: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(&word),
+            Some(line) if line.chars().count() + word.chars().count() < LINE_LENGTH => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word.into_owned()),
+        }
+    }
+    lines
 }
 
 /// Upper case outside of quotes.
@@ -229,6 +249,14 @@ fn two_columns(names: [&str; 2], first: Vec<String>, second: Vec<String>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_words_are_broken_into_lines() {
+        let words = ["id", "My Column", &"x".repeat(200), "a", "b"];
+        let quoted = lines(words.iter().map(|word| quote_identifier(word)));
+        assert_eq!(quoted, ["id \"My Column\"", &"x".repeat(200), "a b"]);
+        assert_eq!(lines(std::iter::empty()), [""]);
+    }
 
     #[test]
     fn quoted_text_keeps_its_case() {

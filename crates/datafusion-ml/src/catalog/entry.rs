@@ -188,6 +188,9 @@ pub struct StatementReport {
     pub hyperparameters: Vec<(String, String)>,
     /// The rows that the query gave.
     pub rows_read: u64,
+    /// Those of them whose target is missing, so that nothing can be learned from them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_without_target: u64,
     /// The rows that were learned from.
     pub rows_used: u64,
     /// Wall time of reading and training, in seconds.
@@ -214,8 +217,12 @@ pub struct StatementReport {
     pub notes: Vec<(String, String)>,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What the names of the functions for probabilities, both of Redshift's, have after that of the prediction function.
-const PROBABILITY_SUFFIXES: [&str; 2] = ["_probabilities", "_prob"];
+pub(crate) const PROBABILITY_SUFFIXES: [&str; 2] = ["_probabilities", "_prob"];
 
 /// What the name of the function for contributions has after that of the prediction function.
 pub(crate) const EXPLAIN_SUFFIX: &str = "_explain";

@@ -35,7 +35,7 @@ pub use self::access::{
 };
 pub use crate::background::Process;
 pub use entry::{Action, ArtifactLocation, FunctionName, ModelEntry, ModelKey, ModelName, SourceText, StatementReport};
-pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES};
+pub(crate) use entry::{EXPLAIN_SUFFIX, FUNCTION_SUFFIXES, PROBABILITY_SUFFIXES};
 pub use indexed::IndexedEntry;
 pub(crate) use log::reading_once;
 pub use log::{Catalog, CommitEntry};

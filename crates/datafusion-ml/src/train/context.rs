@@ -1,6 +1,7 @@
 //! What surrounds a fit in a session: threads, progress, cancellation, deadline and memory.
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +45,10 @@ pub(super) struct SessionFitContext {
     reservation: Mutex<MemoryReservation>,
     disk: Arc<DiskManager>,
     rounds: Mutex<Vec<RoundRecord>>,
+    /// What is said before the steps of a fit that is a part of the whole, and which part it is.
+    stage: (&'static str, Range<f64>),
+    /// How far training was said to be: it does not go back.
+    reached: Mutex<f64>,
 }
 
 impl SessionFitContext {
@@ -66,12 +71,19 @@ impl SessionFitContext {
             reservation: Mutex::new(reservation),
             disk: Arc::clone(&task.runtime_env().disk_manager),
             rounds: Mutex::default(),
+            stage: ("", 0.0..1.0),
+            reached: Mutex::default(),
         }
     }
 
     /// Sets when the next fit has to stop.
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
+    }
+
+    /// Sets which part of the whole the next fit is, and what to say before its steps.
+    pub(super) fn set_stage(&mut self, name: &'static str, part: Range<f64>) {
+        self.stage = (name, part);
     }
 
     /// Forgets the rounds of a fit that is not kept.
@@ -101,7 +113,10 @@ impl FitContext for SessionFitContext {
 
     fn progress(&self, done: f64, step: &str, metric: Option<(&str, f64)>) {
         if let Some(progress) = &self.progress {
-            progress.update(&self.model, done, step, metric);
+            let (name, part) = &self.stage;
+            let mut reached = self.reached.lock();
+            *reached = reached.max(part.start + (part.end - part.start) * done.clamp(0.0, 1.0));
+            progress.update(&self.model, *reached, &format!("{name}{step}"), metric);
         }
     }
 

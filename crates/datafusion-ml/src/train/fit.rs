@@ -13,7 +13,7 @@ use datafusion_ml_core::{
 
 use super::buffer::TrainingBuffer;
 use super::context::SessionFitContext;
-use super::rows::{Part, RowFilter, TrainingRows};
+use super::rows::{Part, RowFilter, TrainingRows, unseen_classes};
 use super::search::search;
 
 /// The training metric is taken over at most this many rows, a seeded sample.
@@ -111,6 +111,8 @@ pub(crate) struct Trained {
 pub(super) struct Ingested {
     pub(super) buffer: TrainingBuffer,
     pub(super) columns: Columns,
+    /// How many rows had no target and are not among them.
+    pub(super) rows_without_target: usize,
     /// Position of the target column, the target and the task.
     pub(super) target: Option<(usize, Target)>,
     pub(super) task: Task,
@@ -159,6 +161,9 @@ fn fit_one(
     let sample = RowFilter::sample(spec.seed, buffer.num_rows(), limit);
     let rows = |filter| TrainingRows::new(buffer, encoder, target.as_ref().map(|(column, t)| (*column, t)), filter);
     let all = rows(sample);
+    if let Some((column, target)) = target {
+        unseen_classes(sample, buffer, *column, target)?;
+    }
     let started = Instant::now();
     let deadline = |share: f64| spec.max_runtime.map(|runtime| started + runtime.mul_f64(share));
 
@@ -171,6 +176,9 @@ fn fit_one(
             (rows(sample.part(Part::Kept(fraction))), rows(sample.part(Part::HeldOut(fraction))));
         let refits = all.num_rows() <= spec.refit_max_rows;
         context.set_deadline(deadline(if refits { 0.5 } else { 1.0 }));
+        if refits {
+            context.set_stage("without the rows held out: ", 0.0..0.5);
+        }
         match one.algorithm.fit(&training, &request, &context) {
             Ok(model) => {
                 validation_metric =
@@ -192,6 +200,9 @@ fn fit_one(
         None => {
             context.set_deadline(deadline(1.0));
             context.forget_rounds();
+            if rows_validated > 0 {
+                context.set_stage("with all rows: ", 0.5..1.0);
+            }
             one.algorithm.fit(&all, &request, &context)?
         }
     };

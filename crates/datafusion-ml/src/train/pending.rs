@@ -32,8 +32,13 @@ impl PendingFit {
     }
 
     /// The number of rows that have a target.
-    pub(crate) fn rows_read(&self) -> usize {
+    pub(crate) fn rows_with_target(&self) -> usize {
         self.ingested.buffer.num_rows()
+    }
+
+    /// The number of rows that have none and are left out.
+    pub(crate) fn rows_without_target(&self) -> usize {
+        self.ingested.rows_without_target
     }
 
     /// The columns that are learned from, in their order.

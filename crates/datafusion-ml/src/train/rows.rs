@@ -1,5 +1,6 @@
 //! Which rows are learned from, and the view of them that algorithms get.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
@@ -104,6 +105,32 @@ impl RowFilter {
 
     fn mask(&self, first_row: u64, num_rows: usize) -> BooleanArray {
         (first_row..first_row + num_rows as u64).map(|row| Some(self.takes(row))).collect()
+    }
+}
+
+/// How many classes have no row among those that a filter takes. Fails if all of these are of one class.
+pub(super) fn unseen_classes(
+    filter: RowFilter,
+    buffer: &TrainingBuffer,
+    column: usize,
+    target: &Target,
+) -> Result<usize> {
+    if filter.takes_all() || target.classes().is_empty() {
+        return Ok(0);
+    }
+    let (mut rows, mut seen) = (0, BTreeSet::new());
+    for batch in filter.batches(buffer) {
+        let classes = target.encode(batch?.column(column))?;
+        rows += classes.len();
+        seen.extend(classes.into_iter().map(|class| class as usize));
+    }
+    match seen.first() {
+        Some(only) if seen.len() == 1 => Err(Error::data(format!(
+            "MAX_CELLS allows {rows} of {} rows, and those that were drawn are all of class {}; raise MAX_CELLS",
+            buffer.num_rows(),
+            target.classes()[*only]
+        ))),
+        _ => Ok(target.classes().len() - seen.len()),
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Instant;
 use datafusion::arrow::datatypes::Field;
 use datafusion_ml_auto::{Objective, RawBlock, RawRows, SearchSpec};
 use datafusion_ml_core::encoder::ColumnProfile;
-use datafusion_ml_core::{Error, FittedModel, Importance, Manifest, Result, Target, TrainingLog, artifact};
+use datafusion_ml_core::{Error, FitContext, FittedModel, Importance, Manifest, Result, Target, TrainingLog, artifact};
 
 use super::buffer::TrainingBuffer;
 use super::context::SessionFitContext;
 use super::fit::{AutoSearch, Ingested, METRIC_ROWS, Trained, TrainingSpec, evaluate, rows_up_to};
-use super::rows::{RowFilter, TrainingRows, feature_columns};
+use super::rows::{RowFilter, TrainingRows, feature_columns, unseen_classes};
 
 /// Finds a model.
 #[expect(clippy::disallowed_methods, reason = "MAX_RUNTIME counts from here")]
@@ -30,6 +30,7 @@ pub(super) fn search(
     let limit = spec.row_limit(fields.len() + 1);
     let filter = RowFilter::sample(spec.seed, buffer.num_rows(), limit);
     let rows = ChosenRows { buffer, column: *column, target, filter, num_rows: filter.count(buffer.num_rows()) };
+    let unseen = unseen_classes(filter, buffer, *column, target)?;
     let objective = Objective::for_task(auto.objective.as_deref(), *task)?;
     let wanted = SearchSpec {
         algorithms: auto.algorithms.clone(),
@@ -43,6 +44,7 @@ pub(super) fn search(
     let found = datafusion_ml_auto::search(&wanted, &rows, &fields, profiles, &context)?;
 
     // What is left of the time goes to measuring.
+    context.progress(0.97, "measuring the model", None);
     context.set_deadline(spec.max_runtime.map(|runtime| started + runtime.mul_f64(0.97)));
     let metric = objective.metric(*task);
     let some_rows = |most| {
@@ -71,6 +73,11 @@ pub(super) fn search(
         scalars: Default::default(),
     };
     let mut notes = vec![("Problem Type Found".to_owned(), ingested.reason.clone())];
+    if unseen > 0 {
+        let classes = target.classes().len();
+        let text = format!("{unseen} of {classes} have no row among those that MAX_CELLS allows");
+        notes.push(("Classes Not Seen".to_owned(), text));
+    }
     notes.extend(found.notes);
     let log = TrainingLog { rounds: found.rounds, trials: found.trials };
     Ok(Trained { model: FittedModel::new(manifest, found.model)?, log, notes })

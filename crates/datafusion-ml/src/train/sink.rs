@@ -128,9 +128,13 @@ impl TrainingSink {
         let features: Vec<&Field> =
             fields.filter(|(index, _)| Some(*index) != target_column).map(|(_, field)| field.as_ref()).collect();
         let mut columns = ColumnObserver::new(spec, &features).map_err(external)?;
+        let mut rows_without_target = 0;
         let mut buffer = TrainingBuffer::new(&self.schema, spec.training_buffer_bytes, context);
         while let Some(batch) = data.next().await {
-            let batch = with_target(batch?, target_column).map_err(external)?;
+            let batch = batch?;
+            let rows = batch.num_rows();
+            let batch = with_target(batch, target_column).map_err(external)?;
+            rows_without_target += rows - batch.num_rows();
             if batch.num_rows() == 0 {
                 continue;
             }
@@ -148,7 +152,7 @@ impl TrainingSink {
             None => (None, Task::Clustering, String::new()),
         };
         let target = target_column.zip(target);
-        Ok(Ingested { buffer, columns: columns.finish(), target, task, reason })
+        Ok(Ingested { buffer, columns: columns.finish(), rows_without_target, target, task, reason })
     }
 }
 
