@@ -214,6 +214,13 @@ pub fn search(
     search.finish(raw, &folds, profiles, drawn.is_some())
 }
 
+/// On how many folds most has been validated, counted in candidates times folds, given how many folds each candidate went
+/// through; `None` if none went through any.
+fn most_validated(through: &[usize]) -> Option<usize> {
+    let most = through.iter().copied().max()?;
+    (1..=most).max_by_key(|folds| folds * through.iter().filter(|through| *through >= folds).count())
+}
+
 /// Fails if there is nothing to tell apart.
 fn check_varies(task: Task, target: &[f64]) -> Result<()> {
     match target {
@@ -296,16 +303,12 @@ impl Search<'_> {
         }
     }
 
-    /// Judges by those folds alone on which most has been validated, counted in candidates times folds: time was up before
-    /// the others were done.
+    /// Judges by those folds alone on which most has been validated: time was up before the others were done.
     fn settle(&mut self) {
-        let through = |folds: usize| {
-            self.entries.iter().filter(|entry| entry.raw.iter().take(folds).all(Option::is_some)).count()
-        };
-        let most = (1..=usize::from(self.division.held_out)).max_by_key(|folds| folds * through(*folds)).unwrap_or(1);
-        if through(most) > 0 {
-            self.division.held_out = most as u8;
-            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(most));
+        let through = |entry: &Entry| entry.raw.iter().take_while(|raw| raw.is_some()).count();
+        if let Some(folds) = most_validated(&self.entries.iter().map(through).collect::<Vec<_>>()) {
+            self.division.held_out = folds as u8;
+            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
         }
     }
 
@@ -444,5 +447,18 @@ impl Search<'_> {
         batch.truncate(self.spec.max_candidates - self.entries.len());
         batch.shuffle(rng);
         Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_compared_on_the_folds_that_most_of_them_went_through() {
+        assert_eq!(most_validated(&[10, 9, 9, 9, 8, 1, 1]), Some(8));
+        assert_eq!(most_validated(&[5, 5, 5, 1, 1, 1]), Some(5));
+        assert_eq!(most_validated(&[10, 1]), Some(10));
+        assert_eq!(most_validated(&[0, 0]), None);
     }
 }
