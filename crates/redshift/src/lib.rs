@@ -36,7 +36,9 @@ pub use dialect::RedshiftDialect;
 pub use literals::type_name;
 pub use rewrite::{keep_digits, rewrite};
 use semistructured::finish;
-pub use semistructured::{copy_nested_as_json, keep_null_markers, nested_as_json, parenthesize_unpivot};
+pub use semistructured::{
+    copy_nested_as_json, is_super, keep_null_markers, nested_as_json, parenthesize_unpivot, super_field,
+};
 
 /// Plans a statement of Redshift's. `state` is as [`planning_state`] made it.
 pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {

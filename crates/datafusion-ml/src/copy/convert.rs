@@ -7,7 +7,7 @@ use datafusion::arrow::compute::{CastOptions, can_cast_types, cast, cast_with_op
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::types::NativeType;
 use datafusion::error::Result;
-use datafusion_ml_redshift::type_name;
+use datafusion_ml_redshift::{is_super, type_name};
 use serde::de::IgnoredAny;
 
 use super::dates::TimeFormat;
@@ -35,16 +35,15 @@ impl Target {
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.field.data_type().is_string() && !self.is_json()
+        self.field.data_type().is_string() && !self.is_super()
     }
 
-    /// Whether the column is SUPER.
-    pub(super) fn is_json(&self) -> bool {
-        self.field.extension_type_name() == Some("arrow.json")
+    pub(super) fn is_super(&self) -> bool {
+        is_super(&self.field)
     }
 
     fn type_name(&self) -> String {
-        match (self.is_json(), self.max_bytes, self.field.data_type()) {
+        match (self.is_super(), self.max_bytes, self.field.data_type()) {
             (true, _, _) => "JSON document (super)".to_owned(),
             (_, Some(bytes), _) => format!("text of up to {bytes} bytes"),
             (_, _, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Int8) => {
@@ -142,7 +141,7 @@ impl TextColumn {
             texts.iter().map(|text| text.filter(|text| is_kept(text))).collect()
         };
         let column: ArrayRef = match data_type {
-            _ if self.target.is_json() => Arc::new(kept(&|text| serde_json::from_str::<IgnoredAny>(text).is_ok())),
+            _ if self.target.is_super() => Arc::new(kept(&|text| serde_json::from_str::<IgnoredAny>(text).is_ok())),
             _ if self.target.is_text() => match self.target.max_bytes {
                 Some(bytes) => Arc::new(kept(&|text| text.len() <= bytes)),
                 None => Arc::new(texts.clone()),

@@ -221,7 +221,7 @@ impl<'a> Rows<'a> {
                 Some(path) => path.find(&object),
                 None => attributes.get(inner.targets[position].field.name()),
             };
-            let text = value.and_then(|value| match inner.targets[position].is_json() {
+            let text = value.and_then(|value| match inner.targets[position].is_super() {
                 true => Some(compact(value)).filter(|json| json != "null"),
                 false => text_of_json(value),
             });

@@ -1,11 +1,11 @@
 //! The rows of a table with other values in some of them: what `UPDATE` and `MERGE` write.
 
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident, when};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken as Attached;
 use datafusion::sql::sqlparser::ast::{Assignment, AssignmentTarget, CaseWhen, Expr, Ident, ObjectName, SelectItem};
-use datafusion_ml_redshift::keep_digits;
+use datafusion_ml_redshift::{is_super, keep_digits};
 
 use super::insert::{default_expression, is_default};
 use crate::catalog::{RelationEntry, TableEntry};
@@ -61,7 +61,7 @@ impl<'a> Rewriting<'a> {
             items
                 .push(named(Expr::IsTrue(Box::new(Expr::Nested(Box::new(case.condition.clone())))), flag_name(number)));
             for (at, new) in &case.values {
-                let is_super = is_super(&self.schema, *at);
+                let is_super = is_super(self.schema.field(*at));
                 if is_super && case.kind == CaseKind::Insert {
                     items.push(named(choose(case.condition.clone(), new.clone(), None), text_name(number, *at)));
                 }
@@ -92,10 +92,6 @@ impl<'a> Rewriting<'a> {
         let columns = columns.collect::<Result<Vec<_>>>()?;
         LogicalPlanBuilder::from(selected).project(columns)?.build()
     }
-}
-
-fn is_super(schema: &Schema, position: usize) -> bool {
-    schema.field(position).extension_type_name() == Some("arrow.json")
 }
 
 /// In a result of [`Rewriting::items`], what the column was.

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 use datafusion_ml_core::Error;
+use datafusion_ml_redshift::is_super;
 
 use crate::catalog::{ColumnEntry, Identity, RelationName};
 use crate::error::{external, invalid};
@@ -40,7 +41,7 @@ impl RowGate {
             if array.data_type() != field.data_type() {
                 *array = assigned(&self.table, &column.name, array, field.data_type())?;
             }
-            if field.extension_type_name() == Some("arrow.json") {
+            if is_super(field) {
                 check_json(&self.table, &column.name, array)?;
             }
             if let Some(identity) = &mut column.identity {

@@ -8,14 +8,14 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 const EXTENSION_NAME: &str = "ARROW:extension:name";
 const JSON: &str = "arrow.json";
 
-/// Whether the field is of type SUPER.
-pub(crate) fn is_super(field: &Field) -> bool {
+/// Whether the field is of type SUPER: JSON text that says so.
+pub fn is_super(field: &Field) -> bool {
     matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
         && field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == JSON)
 }
 
 /// A nullable field of type SUPER.
-pub(crate) fn super_field(name: &str) -> FieldRef {
+pub fn super_field(name: &str) -> FieldRef {
     let metadata = HashMap::from([(EXTENSION_NAME.to_owned(), JSON.to_owned())]);
     FieldRef::new(Field::new(name, DataType::Utf8, true).with_metadata(metadata))
 }

@@ -40,6 +40,7 @@ pub(crate) use finish::finish;
 pub use flat::{copy_nested_as_json, nested_as_json};
 pub(crate) use insert::convert_inserted;
 pub use json::{attribute, compact, element, entries, text_of_json};
+pub use marker::{is_super, super_field};
 pub use tokens::{keep_null_markers, parenthesize_unpivot};
 
 /// The state with SUPER's functions, and its access to nested values in the place of DataFusion's.

@@ -1,7 +1,5 @@
 //! The columns of a table that a statement creates: Redshift's types, and what else it says of them.
 
-use std::collections::HashMap;
-
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlan;
@@ -10,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     IdentityPropertyFormatKind, IdentityPropertyKind, ObjectName,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion_ml_redshift::super_field;
 
 use crate::catalog::{ColumnEntry, Identity};
 use crate::error::invalid;
@@ -107,12 +106,10 @@ async fn planned_types(session: &MlSession, columns: &[ColumnDef]) -> Result<Vec
 
 fn of_definition(session: &MlSession, column: &ColumnDef, planned: DataType) -> Result<(Field, ColumnEntry)> {
     let name = folded(&column.name);
-    let data_type = if is_super(&column.data_type) { DataType::Utf8 } else { planned };
-    let mut field = Field::new(&name, data_type, true);
-    if is_super(&column.data_type) {
-        let json = ("ARROW:extension:name".to_owned(), "arrow.json".to_owned());
-        field = field.with_metadata(HashMap::from([json]));
-    }
+    let mut field = match is_super(&column.data_type) {
+        true => super_field(&name).as_ref().clone(),
+        false => Field::new(&name, planned, true),
+    };
     let mut entry = ColumnEntry { name, data_type: column.data_type.to_string(), ..ColumnEntry::default() };
     entry.max_bytes = max_bytes(&column.data_type).filter(|bytes| *bytes < u64::MAX);
     for option in &column.options {
