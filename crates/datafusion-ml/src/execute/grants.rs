@@ -1,6 +1,9 @@
 //! `GRANT` and `REVOKE`.
 
+use std::collections::BTreeSet;
+
 use datafusion::error::Result;
+use datafusion::sql::sqlparser::ast::{Ident, Spanned};
 
 use super::identities::missing;
 use super::{model_name, no_such_model, no_such_relation};
@@ -10,7 +13,6 @@ use crate::error::invalid;
 use crate::relations::folded;
 use crate::session::MlSession;
 use crate::sql::{Grant, GrantObject, GranteeName, IdentityKind};
-use datafusion::sql::sqlparser::ast::Spanned;
 
 /// The privileges on an IAM role.
 const ASSUME_ROLE: [Privilege; 5] = [
@@ -20,6 +22,9 @@ const ASSUME_ROLE: [Privilege; 5] = [
     Privilege::AssumeRoleFor(Purpose::ExternalFunction),
     Privilege::AssumeRoleFor(Purpose::CreateModel),
 ];
+
+/// The privileges on a table or view.
+const ON_RELATION: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
 
 /// Gives privileges: all that the statement names, or none.
 pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
@@ -126,10 +131,7 @@ fn granted(
             (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Execute])
         }
         GrantObject::Schemas(names) => {
-            let object = |name: &_| match folded(name) {
-                name if name == "public" || state.has_schema(&name) => Ok(Object::Schema(name)),
-                name => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
-            };
+            let object = |name: &_| schema_of(state, name).map(Object::Schema);
             (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Usage, Privilege::Create])
         }
         GrantObject::Relations(names) => {
@@ -140,8 +142,14 @@ fn granted(
                     false => Err(no_such_relation(session, state, &name)),
                 }
             };
-            let all = &[Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
-            (names.iter().map(object).collect::<Result<_>>()?, all)
+            (names.iter().map(object).collect::<Result<_>>()?, &ON_RELATION)
+        }
+        GrantObject::RelationsIn(schemas) => {
+            let schemas = schemas.iter().map(|name| schema_of(state, name)).collect::<Result<BTreeSet<_>>>()?;
+            let relations = state
+                .relations()
+                .filter(|relation| schemas.contains(&relation.name.schema) && rights.may_see(state, relation));
+            (relations.map(|relation| Object::Relation(relation.name.clone())).collect(), &ON_RELATION)
         }
         GrantObject::IamRoles(names) => (names.iter().cloned().map(Object::IamRole).collect(), &ASSUME_ROLE),
         GrantObject::Roles(names) => {
@@ -194,6 +202,14 @@ fn granted(
         }
     }
     Ok(granted)
+}
+
+/// Fails if there is no such schema.
+fn schema_of(state: &CatalogState, name: &Ident) -> Result<String> {
+    match folded(name) {
+        name if name == "public" || state.has_schema(&name) => Ok(name),
+        name => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
+    }
 }
 
 fn grantee(state: &CatalogState, name: &GranteeName) -> Result<Grantee> {

@@ -7,35 +7,42 @@ use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, SchemaName, Set, Value};
 
+use super::identities::missing;
 use super::{answer, model_name, no_rows};
 use crate::catalog::{Action, CatalogState, SchemaEntry};
 use crate::error::invalid;
 use crate::relations::{StoredRelations, folded};
 use crate::session::MlSession;
+use crate::sql::IdentityKind;
 
 const SEARCH_PATH: &str = "search_path";
 
-/// Creates a schema.
+/// Creates a schema, which belongs to who is named behind AUTHORIZATION, else to who creates it.
 pub(super) async fn create(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
     name: &SchemaName,
     if_not_exists: bool,
 ) -> Result<DataFrame> {
-    let name = match name {
-        SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _) => model_name(session, name)?.name,
-        SchemaName::UnnamedAuthorization(owner) => folded(owner),
+    let (name, owner) = match name {
+        SchemaName::Simple(name) => (model_name(session, name)?.name, None),
+        SchemaName::NamedAuthorization(name, owner) => (model_name(session, name)?.name, Some(folded(owner))),
+        SchemaName::UnnamedAuthorization(owner) => (folded(owner), Some(folded(owner))),
     };
+    let owner = owner.unwrap_or_else(|| session.user());
     let mut is_there = false;
     let decide = |state: &CatalogState| {
         session.shared.guard.rights(state).check_superuser("CREATE SCHEMA")?;
+        if owner != session.user() && !state.access().users.contains_key(&owner) {
+            return Err(missing(IdentityKind::User, &owner));
+        }
         is_there = relations.has_schema(state, &name);
         match (is_there, if_not_exists) {
             (true, true) => Ok(Vec::new()),
             (true, false) => {
                 Err(invalid(format!("schema {name} exists already; choose another name, or drop it first")))
             }
-            _ => Ok(vec![Action::PutSchema(SchemaEntry { name: name.clone(), owner: session.user() })]),
+            _ => Ok(vec![Action::PutSchema(SchemaEntry { name: name.clone(), owner: owner.clone() })]),
         }
     };
     relations.commit(decide).await?;

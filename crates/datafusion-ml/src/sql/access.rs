@@ -121,6 +121,8 @@ pub enum GrantObject {
     Schemas(Vec<Ident>),
     /// `ON [TABLE]`
     Relations(Vec<ObjectName>),
+    /// `ON ALL TABLES IN SCHEMA`
+    RelationsIn(Vec<Ident>),
     /// `ASSUMEROLE ON`: ARNs, `default`, `all`.
     IamRoles(Vec<String>),
     /// `ROLE`
@@ -195,6 +197,7 @@ impl Grant {
             GrantObject::Models(names) => format!("{} ON MODEL {}", all(), list(names)),
             GrantObject::Schemas(names) => format!("{} ON SCHEMA {}", all(), list(names)),
             GrantObject::Relations(names) => format!("{} ON TABLE {}", all(), list(names)),
+            GrantObject::RelationsIn(names) => format!("{} ON ALL TABLES IN SCHEMA {}", all(), list(names)),
             GrantObject::IamRoles(names) => {
                 let word = |name: &String| match name.as_str() {
                     "default" | "all" => name.clone(),

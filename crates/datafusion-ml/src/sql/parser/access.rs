@@ -266,6 +266,10 @@ impl MlParser<'_> {
             self.skip(4);
             return Ok(GrantObject::FunctionsIn(self.names("the name of a schema")?));
         }
+        if self.at_words(0, &["ALL", "TABLES", "IN", "SCHEMA"]) {
+            self.skip(4);
+            return Ok(GrantObject::RelationsIn(self.names("the name of a schema")?));
+        }
         if self.take_word("SCHEMA") {
             return Ok(GrantObject::Schemas(self.names("the name of a schema")?));
         }

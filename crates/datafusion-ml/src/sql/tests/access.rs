@@ -33,6 +33,7 @@ fn statements_print_as_text_that_says_the_same() {
         ),
         ("GRANT SELECT, INSERT ON t TO a", "GRANT SELECT, INSERT ON TABLE t TO a"),
         ("GRANT CREATE, USAGE ON SCHEMA s TO GROUP g", "GRANT CREATE, USAGE ON SCHEMA s TO GROUP g"),
+        ("REVOKE ALL ON ALL TABLES IN SCHEMA s, t FROM a", "REVOKE ALL ON ALL TABLES IN SCHEMA s, t FROM a"),
         ("GRANT ROLE r, ROLE s TO ROLE t", "GRANT ROLE r, s TO ROLE t"),
         (
             "GRANT ASSUMEROLE ON default, 'arn:x' TO a FOR CREATE MODEL, EXTERNAL FUNCTION, ALL",
