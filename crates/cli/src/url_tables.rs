@@ -10,6 +10,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion_cli::catalog::DynamicObjectStoreCatalog;
+use datafusion_ml::state_with_role;
 use parking_lot::RwLock;
 
 /// Lets the name of a table be the path or URL of a file or folder; object stores are opened as they are named.
@@ -44,6 +45,7 @@ impl UrlTableFactory for UrlTables {
         // Every name that is no table comes here. One that is no URL is read as a local path, and mostly is a typing
         // error.
         let may_be_a_name = location.scheme() == "file";
+        let state = state_with_role(state, std::slice::from_ref(location.get_url())).await?;
         match ListingTableConfig::new(location).infer_options(&state).await {
             Ok(config) => {
                 let config = config.infer_partitions_from_path(&state).await?.infer_schema(&state).await?;

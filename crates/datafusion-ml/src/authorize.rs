@@ -112,6 +112,19 @@ impl Guard {
         }
     }
 
+    /// Fails if the user for whom the session acts is there no more.
+    pub(crate) fn check_there(&self, state: &CatalogState) -> Result<()> {
+        let is_there = match (&*self.assumed.lock(), &self.login) {
+            (Some(name), _) => state.access().users.contains_key(name),
+            (None, Some(login)) => login.is_there(state),
+            (None, None) => true,
+        };
+        match is_there {
+            true => Ok(()),
+            false => Err(denied(format!("user {} has been dropped; nothing was changed", self.user()))),
+        }
+    }
+
     /// What the owner of a view may do.
     pub(crate) fn rights_of_owner(&self, state: &CatalogState, owner: &str) -> Rights {
         match state.access().users.contains_key(owner) {

@@ -42,17 +42,18 @@ use datafusion_ml_core::ErrorKind;
 use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::drop::no_such_relation;
-pub(crate) use self::role::{check_role, state_with_role};
+pub use self::role::state_with_role;
+pub(crate) use self::role::{StatementRole, with_iam_role};
 use crate::authorize::{Marked, denied};
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName, reading_once};
 use crate::error::{find_error, invalid};
 use crate::options::MlOptions;
-use crate::relations::{qualify, qualify_node};
+use crate::relations::qualify;
 use crate::resolve::{deregister, forget_unusable, resolve, resolve_all};
 use crate::session::MlSession;
 use crate::show::{Reader, show, show_all, show_training};
-use crate::sql::{CreateTable, DropModel, MlParser, ShowModel, Statement, invalid_at};
+use crate::sql::{CreateTable, DropModel, MlParser, ShowModel, Statement, WalkMut, invalid_at};
 
 /// As in Redshift.
 const MAX_NAME_BYTES: usize = 127;
@@ -121,7 +122,7 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     if let Some(relations) = &session.shared.relations {
         // Names of schemas are looked up in the state as last read.
         relations.catalog.refresh().await?;
-        qualify(session, &mut statement);
+        qualify(session, &mut WalkMut(&mut statement));
     }
     if let Some(answer) = relations(session, &statement).await? {
         return Ok(answer);
@@ -188,7 +189,7 @@ fn select_template(session: &MlSession, text: &str) -> Result<Query> {
 
 /// Plans a query, with the models that it calls.
 pub(crate) async fn plan_query(session: &MlSession, mut query: Query) -> Result<LogicalPlan> {
-    qualify_node(session, &mut query);
+    qualify(session, &mut query);
     let mut statement = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
     resolve(session, &mut statement, None).await?;
     session.plan(statement).await
@@ -281,7 +282,7 @@ async fn drop_model(session: &MlSession, statement: DropModel) -> Result<DataFra
             _ => Ok(vec![Action::DropModel(name.clone())]),
         }
     };
-    let state = session.commit(decide).await?;
+    let state = session.commit(None, decide).await?;
     shared.trainings.cancel_unwanted(&state);
     if let Some(key) = model {
         deregister(session, &key);

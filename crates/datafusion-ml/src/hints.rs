@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionState;
-use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
+use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan, Visit, Visitor,
 };
@@ -19,7 +19,7 @@ use datafusion_ml_core::options::nearest;
 pub(crate) use self::wording::unknown_type;
 use crate::catalog::{EXPLAIN_SUFFIX, IndexedEntry, PROBABILITY_SUFFIXES};
 use crate::session::MlSession;
-use crate::sql::invalid_at;
+use crate::sql::{Walk, invalid_at};
 
 /// Where the names and literals of a statement stand first.
 #[derive(Debug, Default)]
@@ -29,26 +29,8 @@ impl Places {
     /// The places of the names of tables, columns, functions and types, and of literals.
     pub(crate) fn of(statement: &DFStatement) -> Self {
         let mut places = Self::default();
-        places.collect(statement);
+        let _ = Walk(statement).visit(&mut places);
         places
-    }
-
-    fn collect(&mut self, statement: &DFStatement) {
-        let _ = match statement {
-            DFStatement::Statement(statement) => statement.visit(self),
-            DFStatement::Explain(explain) => {
-                self.collect(&explain.statement);
-                ControlFlow::Continue(())
-            }
-            DFStatement::CopyTo(copy) => match &copy.source {
-                CopyToSource::Query(query) => query.visit(self),
-                CopyToSource::Relation(name) => {
-                    self.name(name);
-                    ControlFlow::Continue(())
-                }
-            },
-            DFStatement::CreateExternalTable(_) | DFStatement::Reset(_) => ControlFlow::Continue(()),
-        };
     }
 
     fn name(&mut self, name: &ObjectName) {

@@ -49,6 +49,7 @@ mod train;
 pub use datafusion_ml_core as core;
 pub use datafusion_ml_redshift::nested_as_json;
 pub use error::find_error;
+pub use execute::state_with_role;
 pub use notices::Notices;
 pub use options::MlOptions;
 pub use session::{MlSession, MlSessionBuilder};

@@ -18,7 +18,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::sql::parser::Statement as DFStatement;
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement as SqlStatement, visit_relations};
+use datafusion::sql::sqlparser::ast::{ObjectName, visit_relations};
 use datafusion_ml_auto::{ENSEMBLE, Ensemble};
 use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
@@ -27,11 +27,11 @@ use self::named::resolve_named;
 use self::system_views::resolve_system_views;
 use crate::authorize::{Rights, call_whoami};
 use crate::background::{Training, TrainingStatus, find_training};
-use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName};
+use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName, Purpose};
 use crate::error::{external, find_error, invalid};
 use crate::predict::{call_names, entry_of, functions, same_version};
 use crate::session::MlSession;
-use crate::sql::{function_names, quote_function_names};
+use crate::sql::{Walk, function_names, quote_function_names};
 use crate::store::{StoreOptions, StoreRoot, parse_store_url};
 
 /// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
@@ -39,10 +39,8 @@ use crate::store::{StoreOptions, StoreRoot, parse_store_url};
 ///
 /// `view_owner` is given where the statement is the text of a view: it runs with its owner's rights.
 pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, view_owner: Option<&str>) -> Result<()> {
-    if let DFStatement::Statement(statement) = statement {
-        call_whoami(statement);
-        check_named_files(session, statement, view_owner)?;
-    }
+    call_whoami(statement);
+    check_named_files(session, statement, view_owner)?;
     let called = function_names(statement);
     resolve_names(session, &called, view_owner).await?;
     resolve_named(session, statement, view_owner).await?;
@@ -55,21 +53,30 @@ pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, vi
     Ok(())
 }
 
-/// Fails if the statement names a place of the store where a table may stand: DESCRIBE reads no row of it, but its schema.
-fn check_named_files(session: &MlSession, statement: &SqlStatement, view_owner: Option<&str>) -> Result<()> {
+/// Fails if the statement names, where a table may stand, a place that is not to be read. Who plans it looks at the files for
+/// their schema, of which errors tell, before the plan can be checked.
+fn check_named_files(session: &MlSession, statement: &DFStatement, view_owner: Option<&str>) -> Result<()> {
     let guard = &session.shared.guard;
-    if guard.is_idle() || rights(session, &session.shared.catalog.cached(), view_owner).is_superuser() {
+    let catalog = session.shared.catalog.cached();
+    let rights = rights(session, &catalog, view_owner);
+    if rights.is_superuser() {
         return Ok(());
     }
     let check = |name: &ObjectName| {
-        let [part] = name.0.as_slice() else { return Ok(()) };
-        let Some(name) = part.as_ident().map(|part| part.value.as_str()) else { return Ok(()) };
-        if session.context().table_exist(TableReference::bare(name))? {
+        let parts: Vec<&str> = name.0.iter().filter_map(|part| Some(part.as_ident()?.value.as_str())).collect();
+        let (reference, name) = match parts.as_slice() {
+            [name] => (TableReference::bare(*name), *name),
+            [schema, name] => (TableReference::partial(*schema, *name), *name),
+            [catalog, schema, name] => (TableReference::full(*catalog, *schema, *name), *name),
+            _ => return Ok(()),
+        };
+        if session.context().table_exist(reference).unwrap_or(false) {
             return Ok(());
         }
-        ListingTableUrl::parse(name).map_or(Ok(()), |place| guard.check_place(place.get_url()))
+        ListingTableUrl::parse(name)
+            .map_or(Ok(()), |place| guard.check_place(&catalog, &rights, place.get_url(), Purpose::Copy))
     };
-    let checked = visit_relations(statement, |name| match check(name) {
+    let checked = visit_relations(&Walk(statement), |name| match check(name) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
     });

@@ -427,10 +427,11 @@ impl MlSession {
     /// An expression that refers to no columns, in the session's dialect.
     pub(crate) fn expression(&self, text: &str) -> Result<Expr> {
         let state = self.context().state();
-        if state.config_options().sql_parser.dialect == Dialect::Redshift {
-            return datafusion_ml_redshift::expression(&planning_state(state)?, text);
-        }
-        state.create_logical_expr(text, &DFSchema::empty())
+        let planned = match state.config_options().sql_parser.dialect {
+            Dialect::Redshift => datafusion_ml_redshift::expression(&planning_state(state)?, text),
+            _ => state.create_logical_expr(text, &DFSchema::empty()),
+        };
+        planned.map_err(|error| with_hint(self, error, &Places::default()))
     }
 
     /// The name of whom the session acts for: whose things are that it makes.
@@ -438,12 +439,18 @@ impl MlSession {
         self.shared.guard.user()
     }
 
-    /// Commits to the catalog in the name of whom the session acts for; see [`Catalog::commit_by`].
+    /// Commits to the catalog in the name of whom the session acts for, and of that statement if one changed rows; see
+    /// [`Catalog::commit_by`]. Fails if the user has been dropped meanwhile: what belongs to nobody would be a superuser's.
     pub(crate) async fn commit(
         &self,
-        decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
+        statement: Option<&str>,
+        mut decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
-        self.shared.catalog.commit_by(Some(&self.user()), None, decide).await
+        let decide = |state: &CatalogState| {
+            self.shared.guard.check_there(state)?;
+            decide(state)
+        };
+        self.shared.catalog.commit_by(Some(&self.user()), statement, decide).await
     }
 
     /// Says what is worth knowing of a statement that succeeds.

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchemaRef, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
-use crate::catalog::{ModelName, RelationEntry};
+use crate::catalog::{RelationEntry, RelationName};
 
 /// Tells the analyzer what a part of a plan is. The analyzer removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,8 +20,8 @@ pub(crate) struct Marked {
 /// What a part of a plan is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Mark {
-    /// The plan of the view, or of the external table, of that name and number.
-    View(ModelName, u64),
+    /// The plan of the view, or of the external table, of that name and number, as it was in that version.
+    View { name: RelationName, id: u64, version: u64 },
     /// The plan of a prepared statement. DataFusion optimizes it when it is prepared: a call over constants becomes its value
     /// then. What the statement uses is kept beside it, for the analyzer to look at whenever the statement is executed: the
     /// plan as it was before.
@@ -31,7 +31,8 @@ pub(super) enum Mark {
 impl Marked {
     /// The plan of a view.
     pub(crate) fn view(view: &RelationEntry, input: LogicalPlan) -> LogicalPlan {
-        Self { mark: Mark::View(view.name.clone(), view.id), input }.into_plan()
+        let RelationEntry { name, id, version, .. } = view;
+        Self { mark: Mark::View { name: name.clone(), id: *id, version: *version }, input }.into_plan()
     }
 
     /// The plan of a statement that is to be prepared.
@@ -59,7 +60,7 @@ impl PartialOrd for Marked {
 impl UserDefinedLogicalNodeCore for Marked {
     fn name(&self) -> &str {
         match self.mark {
-            Mark::View(..) => "View",
+            Mark::View { .. } => "View",
             Mark::Prepared(_) => "Prepared",
         }
     }
@@ -78,7 +79,7 @@ impl UserDefinedLogicalNodeCore for Marked {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.mark {
-            Mark::View(name, _) => write!(f, "View: {name}"),
+            Mark::View { name, .. } => write!(f, "View: {name}"),
             Mark::Prepared(_) => f.write_str("Prepared"),
         }
     }

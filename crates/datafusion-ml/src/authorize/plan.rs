@@ -12,19 +12,23 @@ use datafusion::datasource::listing::{ListingTable, ListingTableUrl};
 use datafusion::datasource::{TableType, source_as_provider};
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{Expr, LogicalPlan, WriteOp};
+use datafusion::logical_expr::{Expr, LogicalPlan, Statement as PlanStatement, WriteOp};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 
 use super::nodes::{Mark, Marked};
 use super::{Guard, Rights, denied};
-use crate::catalog::{CatalogState, ModelEntry, ModelName, Privilege, RelationEntry, RelationKind, RelationName};
+use crate::catalog::{
+    CatalogState, ModelEntry, ModelName, Privilege, Purpose, RelationEntry, RelationKind, RelationName,
+};
 use crate::explain::explained_models;
 use crate::predict::entry_of;
 use crate::relations::StoredTable;
-use crate::store::is_of_role;
 use crate::tables::evaluated_entry;
+
+/// The setting that says where files are written that end with a statement.
+const TEMPORARY_FILES: &str = "datafusion.runtime.temp_directory";
 
 /// What a table in memory tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,12 +125,21 @@ impl Guard {
         let checked = plan.transform_down_with_subqueries(|node| {
             if let Some(Marked { mark, input }) = Marked::at(&node) {
                 let inner = match mark {
-                    Mark::View(name, id) => {
+                    Mark::View { name, id, version } => {
                         let Some(relation) = current(state, name, *id) else { return no_table(name) };
                         check_relation(state, rights, Privilege::Select, relation)?;
+                        if relation.version != *version {
+                            return Err(denied(format!(
+                                "{} has changed since this was planned; plan it, or PREPARE it, again",
+                                relation.name
+                            )));
+                        }
                         let owner = self.rights_of_owner(state, &relation.owner);
-                        match relation.kind {
-                            RelationKind::External(_) => self.check_external(&owner, input)?,
+                        match &relation.kind {
+                            RelationKind::External(statement) => {
+                                self.check_external(state, &owner, &relation.name, statement)?;
+                                input.clone()
+                            }
                             _ => self.check(state, &owner, input.clone())?,
                         }
                     }
@@ -148,22 +161,10 @@ impl Guard {
         Ok(checked.data)
     }
 
-    /// The plan of an external table. Fails if its files are those of the store.
-    fn check_external(&self, owner: &Rights, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        if let (LogicalPlan::TableScan(scan), false) = (plan, owner.is_superuser())
-            && let Ok(provider) = source_as_provider(&scan.source)
-            && let Some(files) = provider.downcast_ref::<ListingTable>()
-        {
-            let mut places = files.table_paths().iter().map(ListingTableUrl::get_url);
-            places.try_for_each(|place| if is_of_role(place) { Ok(()) } else { self.check_place(place) })?;
-        }
-        Ok(plan.clone())
-    }
-
     /// Fails if the plan reads a view of what the principal may not use: to show the plan would tell what that is.
     fn check_shown(&self, state: &CatalogState, rights: &Rights, plan: &LogicalPlan) -> Result<()> {
         let walked = plan.apply_with_subqueries(|node| {
-            let Some(Marked { mark: Mark::View(name, id), input }) = Marked::at(node) else {
+            let Some(Marked { mark: Mark::View { name, id, .. }, input }) = Marked::at(node) else {
                 return Ok(TreeNodeRecursion::Continue);
             };
             if let Some(relation) = current(state, name, *id)
@@ -194,7 +195,16 @@ fn check_node(guard: &Guard, state: &CatalogState, rights: &Rights, node: &Logic
                 check_table(guard, state, rights, provider.as_ref())?;
             }
         }
-        LogicalPlan::Copy(copy) => guard.check_place(ListingTableUrl::parse(&copy.output_url)?.get_url())?,
+        LogicalPlan::Copy(copy) => {
+            let place = ListingTableUrl::parse(&copy.output_url)?;
+            guard.check_place(state, rights, place.get_url(), Purpose::Unload)?;
+        }
+        LogicalPlan::Statement(PlanStatement::SetVariable(set))
+            if set.variable.eq_ignore_ascii_case(TEMPORARY_FILES) =>
+        {
+            let place = ListingTableUrl::parse(&set.value)?;
+            guard.check_place(state, rights, place.get_url(), Purpose::Unload)?;
+        }
         LogicalPlan::Dml(write) => {
             if let Ok(provider) = source_as_provider(&write.target)
                 && let Some(table) = provider.downcast_ref::<StoredTable>()
@@ -226,7 +236,8 @@ fn check_table(guard: &Guard, state: &CatalogState, rights: &Rights, table: &dyn
         return check_relation(state, rights, Privilege::Select, current_entry(state, table)?);
     }
     if let Some(files) = table.downcast_ref::<ListingTable>() {
-        return files.table_paths().iter().try_for_each(|path| guard.check_place(path.get_url()));
+        let mut places = files.table_paths().iter().map(ListingTableUrl::get_url);
+        return places.try_for_each(|place| guard.check_place(state, rights, place, Purpose::Copy));
     }
     match table.downcast_ref::<GuardedTable>().map(|table| &table.seal) {
         Some(Seal::Model(name)) => check_model(state, rights, name, None, &name.name),

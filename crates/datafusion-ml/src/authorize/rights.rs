@@ -123,29 +123,28 @@ impl Rights {
         }
     }
 
-    /// Fails unless models can be created in these schemas, with that IAM role if there is one.
-    pub(crate) fn check_create_model(&self, state: &CatalogState, schemas: &[&str], role: Option<&str>) -> Result<()> {
+    /// Fails unless models can be created in these schemas.
+    pub(crate) fn check_create_model(&self, state: &CatalogState, schemas: &[&str]) -> Result<()> {
         let user = &self.name;
         if !self.has(state, Privilege::CreateModel, &Object::Database) {
             return Err(denied(format!("permission denied to create models; ask for GRANT CREATE MODEL TO {user}")));
         }
-        schemas.iter().try_for_each(|schema| self.check_create_in(state, schema))?;
-        self.check_assume(state, role, Purpose::CreateModel)
+        schemas.iter().try_for_each(|schema| self.check_create_in(state, schema))
     }
 
-    /// Fails unless the IAM role, if there is one, can be used for that.
-    pub(crate) fn check_assume(&self, state: &CatalogState, role: Option<&str>, purpose: Purpose) -> Result<()> {
-        let user = &self.name;
+    /// Fails unless the IAM role can be used for that.
+    pub(crate) fn check_assume(&self, state: &CatalogState, role: &str, purpose: Purpose) -> Result<()> {
         let may = |role: &str| {
             let role = Object::IamRole(role.to_owned());
             let privileges = [Privilege::AssumeRole, Privilege::AssumeRoleFor(purpose)];
             privileges.into_iter().any(|privilege| self.has(state, privilege, &role))
         };
-        match role {
-            Some(role) if !may("all") && !may(role) => Err(denied(format!(
-                "User {user} does not have ASSUMEROLE permission on IAM role \"{role}\" for {purpose}"
+        match may("all") || may(role) {
+            true => Ok(()),
+            false => Err(denied(format!(
+                "User {} does not have ASSUMEROLE permission on IAM role \"{role}\" for {purpose}",
+                self.name
             ))),
-            _ => Ok(()),
         }
     }
 

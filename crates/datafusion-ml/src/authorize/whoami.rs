@@ -10,11 +10,13 @@ use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentList, FunctionArguments, ObjectName, Statement, visit_expressions_mut,
+    Expr, Function, FunctionArgumentList, FunctionArguments, ObjectName, visit_expressions_mut,
 };
 
 use super::Guard;
+use crate::sql::WalkMut;
 
 const NAMES: [&str; 3] = ["current_user", "session_user", "user"];
 
@@ -37,7 +39,7 @@ pub(crate) fn register_whoami(state: &mut SessionState, guard: &Arc<Guard>) -> R
 
 /// Writes `current_user` and `session_user`, which need no brackets, as calls.
 pub(crate) fn call_whoami(statement: &mut Statement) {
-    let _ = visit_expressions_mut(statement, |expr| {
+    let _ = visit_expressions_mut(&mut WalkMut(statement), |expr| {
         if let Expr::Identifier(ident) = expr
             && ident.quote_style.is_none()
             && NAMES[..2].iter().any(|name| ident.value.eq_ignore_ascii_case(name))

@@ -35,22 +35,26 @@ use self::convert::Target;
 pub(crate) use self::dates::timestamp;
 use self::load::{Loading, Rejections};
 pub(crate) use self::log::{LoadLog, register_last_copy};
-use crate::catalog::RelationName;
+use crate::catalog::{Purpose, RelationName};
 use crate::error::invalid;
-use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role};
+use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role, with_iam_role};
 use crate::relations::{OfCopy, columns_of, folded};
 use crate::session::MlSession;
-use crate::sql::{Copy, CopyFormat, IamRole};
+use crate::sql::{Copy, CopyFormat};
 
 /// Loads the files, and answers how many rows there were and how many were left out.
 pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<DataFrame> {
+    let role = statement.options.iam_role.as_ref();
+    with_iam_role(session, role, Purpose::Copy, Box::pin(load(session, &statement))).await
+}
+
+async fn load(session: &MlSession, statement: &Copy) -> Result<DataFrame> {
     let name = model_name(session, &statement.table)?;
     let table = target_table(session, &name).await?;
     let columns = loaded_columns(&name, table.as_ref(), &statement.columns)?;
-    let files = sources::files(session, &statement).await?;
-    let role = statement.options.iam_role.as_ref().and_then(IamRole::arn);
+    let files = sources::files(session, statement).await?;
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
-    let mut state = state_with_role(session, session.context().state(), role, &places).await?;
+    let mut state = state_with_role(session.context().state(), &places).await?;
     state.config_mut().set_extension(Arc::new(OfCopy));
     let rejections = Arc::new(Mutex::new(Rejections::new(&name, statement.options.max_error)));
     let schema = table.schema();
@@ -61,7 +65,7 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
             parquet::table(&state, &name, &files, &fields).await?
         }
         CopyFormat::Text { .. } | CopyFormat::FixedWidth(_) | CopyFormat::Json(_) => {
-            let paths = sources::json_paths(session, &statement, columns.len()).await?;
+            let paths = sources::json_paths(session, statement, columns.len()).await?;
             let targets = columns.iter().map(|position| {
                 let max_bytes = columns_of(table.as_ref()).and_then(|columns| columns[*position].max_bytes);
                 Target::new(schema.field(*position), max_bytes)

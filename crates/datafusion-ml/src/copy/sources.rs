@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::json_paths::JsonPath;
 use crate::catalog::Purpose;
 use crate::error::invalid;
-use crate::execute::check_role;
+use crate::execute::StatementRole;
 use crate::session::MlSession;
-use crate::sql::{Copy, CopyFormat, IamRole, JsonColumns};
+use crate::sql::{Copy, CopyFormat, JsonColumns};
 use crate::store::{SourceFile, SourceFiles, StoreOptions};
 
 /// A list of files, as UNLOAD writes it, too.
@@ -79,17 +79,17 @@ pub(super) async fn json_paths(session: &MlSession, statement: &Copy, columns: u
 async fn list(session: &MlSession, statement: &Copy, location: &str) -> Result<Vec<SourceFile>> {
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
     let url = ListingTableUrl::parse(location)?;
-    session.shared.guard.check_files(url.get_url())?;
-    check_role(session, statement.options.iam_role.as_ref(), url.get_url(), Purpose::Copy).await?;
+    let guard = &session.shared.guard;
+    guard.check_files(url.get_url(), Purpose::Copy)?;
     let options = StoreOptions {
         region: statement.options.region.clone(),
-        iam_role: statement.options.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),
+        iam_role: StatementRole::current_arn(),
         ..StoreOptions::default()
     };
     let files = SourceFiles::open(url, &options, &runtime, stores).await?.list().await?;
     // What is named is the beginning of names, and may be that of the store's.
     for file in &files {
-        session.shared.guard.check_files(file.url()?.get_url())?;
+        guard.check_files(file.url()?.get_url(), Purpose::Copy)?;
     }
     Ok(files)
 }

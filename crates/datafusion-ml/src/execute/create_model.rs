@@ -19,20 +19,19 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::entry::{draft, entry, ready, training};
-use super::role::{places, state_with_role};
+use super::role::{StatementRole, places, state_with_role, with_iam_role};
 use super::training_spec::training_spec;
 use super::{answer, model_name, qualified_name};
 use crate::authorize::denied;
 use crate::background::{is_wanted, see_through};
 use crate::catalog::{
-    Action, ArtifactLocation, CatalogState, FUNCTION_SUFFIXES, FunctionName, ModelEntry, ModelName, SourceText,
-    TrainingEntry,
+    Action, ArtifactLocation, CatalogState, FUNCTION_SUFFIXES, FunctionName, ModelEntry, ModelName, Purpose,
+    SourceText, TrainingEntry,
 };
 use crate::error::{external, invalid};
-use crate::relations::READER;
 use crate::resolve::{check_function_names, register, resolve};
 use crate::session::MlSession;
-use crate::sql::{CreateModel, ExplainCreateModel, IamRole, ModelSource};
+use crate::sql::{CreateModel, ExplainCreateModel, ModelSource};
 use crate::store::{StoreOptions, StoreRoot, is_s3, parse_store_url, role_refused};
 use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 
@@ -40,11 +39,16 @@ use crate::train::{PendingFit, TrainingProgress, TrainingTable};
 #[expect(clippy::disallowed_methods, reason = "SHOW MODEL says how long training took")]
 pub(super) async fn execute(session: &MlSession, statement: CreateModel) -> Result<DataFrame> {
     let started = Instant::now();
+    let role = statement.iam_role.clone();
+    let create = Box::pin(create(session, statement, started));
+    with_iam_role(session, role.as_ref(), Purpose::CreateModel, create).await
+}
+
+async fn create(session: &MlSession, statement: CreateModel, started: Instant) -> Result<DataFrame> {
     let prepared = prepare(session, &statement).await?;
-    let role = statement.iam_role.as_ref().and_then(IamRole::arn);
     let sources = places(session, &prepared.plan)?;
     let place = artifact_place(session, &statement, &sources).await?;
-    let state = state_with_role(session, training_state(session), role, &sources).await?;
+    let state = state_with_role(training_state(session), &sources).await?;
     let fit = read(state, &prepared).await?;
     let mut draft = draft(session, &statement, &prepared, &fit);
     draft.report.seconds = started.elapsed().as_secs_f64();
@@ -128,8 +132,7 @@ async fn begin(session: &MlSession, statement: &CreateModel, draft: TrainingEntr
         entry = Arc::new(TrainingEntry { id: state.version() + 1, ..entry.as_ref().clone() });
         Ok(vec![Action::PutTraining(Box::new(entry.as_ref().clone()))])
     };
-    let owner = session.user();
-    let state = shared.catalog.commit_by(Some(&owner), None, decide).await?;
+    let state = session.commit(None, decide).await?;
     shared.trainings.cancel_unwanted(&state);
     Ok(entry)
 }
@@ -139,9 +142,15 @@ pub(super) async fn explain(session: &MlSession, statement: ExplainCreateModel) 
     if statement.options.analyze {
         return Err(invalid("EXPLAIN ANALYZE CREATE MODEL would train the model; leave ANALYZE out to see the plan"));
     }
-    let prepared = prepare(session, &statement.statement).await?;
-    let plan = LogicalPlanBuilder::from(prepared.plan).explain(statement.options.verbose, false)?.build()?;
-    session.shared.guard.explain(training_state(session), plan)
+    let role = statement.statement.iam_role.as_ref();
+    let explain = async {
+        let prepared = prepare(session, &statement.statement).await?;
+        let plan = LogicalPlanBuilder::from(prepared.plan).explain(statement.options.verbose, false)?.build()?;
+        // At once: what is run later has no IAM_ROLE.
+        let plans = session.shared.guard.explain(training_state(session), plan)?.collect().await?;
+        session.context().read_batches(plans)
+    };
+    with_iam_role(session, role, Purpose::CreateModel, Box::pin(explain)).await
 }
 
 /// A statement that has passed every check that needs no data.
@@ -159,19 +168,16 @@ async fn prepare(session: &MlSession, statement: &CreateModel) -> Result<Prepare
     let function = statement.function.as_ref().ok_or_else(|| invalid("FUNCTION is missing; add FUNCTION name"))?;
     let function = qualified_name(function, &name.schema)?;
     let catalog = session.shared.catalog.refresh().await?;
-    let role = statement.iam_role.as_ref().map(IamRole::name);
-    session.shared.guard.rights(&catalog).check_create_model(&catalog, &[&name.schema, &function.schema], role)?;
+    check_names(session, &catalog, statement, &name, &function)?;
     if let Some(relations) = &session.shared.relations {
         relations.check_schema(&catalog, &name.schema)?;
         relations.check_schema(&catalog, &function.schema)?;
     }
-    check_names(session, &catalog, statement, &name, &function)?;
 
     let (query, source) = training_query(session, statement)?;
     let mut query = DFStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
     resolve(session, &mut query, None).await?;
-    let reader = statement.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned);
-    let query = READER.scope(reader, session.plan(query)).await?;
+    let query = session.plan(query).await?;
     let schema = Arc::clone(query.schema().inner());
     let spec = training_spec(session, statement, &name, &schema)?;
     let table = Arc::new(TrainingTable::new(schema, spec));
@@ -196,7 +202,7 @@ fn refuse_what_comes_later(statement: &CreateModel) -> Result<()> {
     }
 }
 
-/// Fails if the model exists and is not to be replaced, or if a function name is taken.
+/// Fails if the principal may not create it, if the model exists and is not to be replaced, or if a function name is taken.
 fn check_names(
     session: &MlSession,
     catalog: &CatalogState,
@@ -206,6 +212,7 @@ fn check_names(
 ) -> Result<()> {
     let remedy = "use CREATE OR REPLACE MODEL, or DROP MODEL first";
     let rights = session.shared.guard.rights(catalog);
+    rights.check_create_model(catalog, &[&name.schema, &function.schema])?;
     if !rights.may_replace_model(catalog, name)? {
         return Err(match rights.may_see_model(catalog, name)? {
             true => denied(format!("permission denied for model {name}; it can be replaced by its owner")),
@@ -271,7 +278,7 @@ fn lines(query: &Query) -> String {
 async fn artifact_place(session: &MlSession, statement: &CreateModel, sources: &[Url]) -> Result<Option<StoreRoot>> {
     let settings = &statement.settings;
     let kms_key_id = settings.kms_key_id.clone();
-    let role = statement.iam_role.as_ref().and_then(IamRole::arn);
+    let role = StatementRole::current_arn();
     let shared = &session.shared;
     let elsewhere = |url: Url| shared.guard.check_bucket(&url).map(|()| url);
     let url = match &settings.s3_bucket {
@@ -292,13 +299,13 @@ async fn artifact_place(session: &MlSession, statement: &CreateModel, sources: &
             }
         }
     };
-    if let Some(role) = role
+    if let Some(role) = &role
         && !is_s3(&url)
         && !sources.iter().any(is_s3)
     {
         return Err(role_refused(role, &url));
     }
-    let iam_role = role.filter(|_| is_s3(&url)).map(str::to_owned);
+    let iam_role = role.filter(|_| is_s3(&url));
     let options = StoreOptions { kms_key_id, iam_role, ..StoreOptions::default() };
     shared.open_root(&url, &options).await.map(Some)
 }

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::CreateExternalTable;
 
-use super::{check_role, model_name, no_rows};
-use crate::catalog::{Action, CatalogState, Purpose, RelationEntry, RelationKind};
-use crate::relations::{StoredRelations, absolute_locations, exists, role_of, statement_of};
+use super::{model_name, no_rows};
+use crate::catalog::{Action, CatalogState, RelationEntry, RelationKind};
+use crate::relations::{StoredRelations, absolute_locations, exists, statement_of};
 use crate::session::MlSession;
-use crate::sql::IamRole;
 
 /// What the names of options have that hold a secret.
 const SECRETS: [&str; 5] = ["secret", "token", "password", "access_key", "account_key"];
@@ -23,15 +21,13 @@ pub(super) async fn execute(
     statement: &CreateExternalTable,
 ) -> Result<Option<DataFrame>> {
     let name = model_name(session, &statement.name)?;
-    let role = role_of(statement).map(|role| match role {
-        "default" => IamRole::Default,
-        arn => IamRole::Arn(arn.to_owned()),
-    });
-    for location in &statement.locations {
-        let place = ListingTableUrl::parse(location)?;
-        session.shared.guard.check_files(place.get_url())?;
-        check_role(session, role.as_ref(), place.get_url(), Purpose::Copy).await?;
-    }
+    let state = relations.catalog.refresh().await?;
+    let rights = session.shared.guard.rights(&state);
+    let mut kept = statement.clone();
+    absolute_locations(&mut kept);
+    (kept.if_not_exists, kept.or_replace) = (false, false);
+    let text = statement_of(&kept);
+    session.shared.guard.check_external(&state, &rights, &name, &text)?;
     if statement.temporary || relations.is_of_context(&name) {
         return Ok(None);
     }
@@ -40,14 +36,9 @@ pub(super) async fn execute(
         session.notice(&format!("{name} ends with this session, since its OPTIONS hold a secret, which is not stored"));
         return Ok(None);
     }
-    let state = relations.catalog.refresh().await?;
     relations.check_schema(&state, &name.schema)?;
-    let rights = session.shared.guard.rights(&state);
     rights.check_create_in(&state, &name.schema)?;
-    let mut kept = statement.clone();
-    absolute_locations(&mut kept);
-    (kept.if_not_exists, kept.or_replace) = (false, false);
-    let kind = RelationKind::External(statement_of(&kept));
+    let kind = RelationKind::External(text);
     let entry = RelationEntry { name, id: 0, version: 0, owner: session.user(), kind };
     let taken = state.relation(&entry.name);
     if taken.is_some() && statement.if_not_exists {

@@ -43,7 +43,7 @@ pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
         }
         Ok(actions)
     };
-    session.commit(decide).await.map(drop)
+    session.commit(None, decide).await.map(drop)
 }
 
 /// Takes privileges: all that the statement names, or none. What is not there need not be taken.
@@ -71,7 +71,7 @@ pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
         }
         Ok(actions)
     };
-    session.commit(decide).await.map(drop)
+    session.commit(None, decide).await.map(drop)
 }
 
 /// The privileges that end when one is revoked: to assume a role for all purposes is to assume it for each.

@@ -34,6 +34,12 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
             let groups: BTreeSet<String> = options.groups.iter().map(folded).collect();
             commit(session, "CREATE USER", |state, access| {
                 check_free(access.users.contains_key(&name), IdentityKind::User, &name)?;
+                if options.superuser != Some(true) && owns_something(state, &name)? {
+                    return Err(invalid(format!(
+                        "what an owner of the store called {name} has made would belong to user {name}; choose another name, \
+                         or CREATE USER {name} CREATEUSER"
+                    )));
+                }
                 let join = |group: &String| {
                     let mut group =
                         access.groups.get(group).cloned().ok_or_else(|| missing(IdentityKind::Group, group))?;
@@ -98,7 +104,7 @@ async fn commit(
         session.shared.guard.rights(state).check_superuser(what)?;
         decide(state, state.access())
     };
-    session.commit(decide).await.map(drop)
+    session.commit(None, decide).await.map(drop)
 }
 
 /// What PUBLIC has from the first user on, as in Redshift: the schema public, and every IAM role.
@@ -137,7 +143,7 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
         user.valid_until = valid_until.unwrap_or(user.valid_until);
         Ok(vec![Action::PutUser(user)])
     };
-    session.commit(decide).await?;
+    session.commit(None, decide).await?;
     notice_ignored(session, &options.ignored);
     Ok(())
 }
@@ -179,19 +185,20 @@ async fn drop_identities(session: &MlSession, kind: IdentityKind, if_exists: IfE
     .await
 }
 
+fn owns_something(state: &CatalogState, name: &str) -> Result<bool> {
+    for model in state.models() {
+        if model.entry()?.owner == name {
+            return Ok(true);
+        }
+    }
+    Ok(state.trainings().any(|training| training.owner == name)
+        || state.relations().any(|relation| relation.owner == name)
+        || state.schemas().any(|schema| schema.owner == name))
+}
+
 /// Redshift's words.
 fn check_not_owner(state: &CatalogState, name: &str) -> Result<()> {
-    let owns_model = || -> Result<bool> {
-        for model in state.models() {
-            if model.entry()?.owner == name {
-                return Ok(true);
-            }
-        }
-        Ok(state.trainings().any(|training| training.owner == name))
-    };
-    let owns_other =
-        state.relations().any(|relation| relation.owner == name) || state.schemas().any(|schema| schema.owner == name);
-    match owns_other || owns_model()? {
+    match owns_something(state, name)? {
         true => {
             Err(invalid(format!("user \"{name}\" can't be dropped because the user owns some object; drop that first")))
         }

@@ -26,7 +26,7 @@ use super::rewriting::{Case, CaseKind, Rewriting, assigned_values, flag_name, gi
 use super::{count_answer, model_name, plan_query, select_template};
 use crate::catalog::{Privilege, RelationEntry, TableEntry};
 use crate::error::{external, invalid};
-use crate::relations::{StoredRelations, folded, qualify_node};
+use crate::relations::{StoredRelations, folded, qualify};
 use crate::session::MlSession;
 
 /// Every row of the target, every row of the source, side by side where they match.
@@ -91,7 +91,7 @@ pub(super) async fn remove_duplicates(session: &MlSession, mut merge: Merge) -> 
         return Err(invalid("MERGE changes tables that lie in the store; this session has none"));
     };
     relations.catalog.refresh().await?;
-    qualify_node(session, &mut merge);
+    qualify(session, &mut merge);
     let merge = with_short_names(&merge);
     let privileges = [Privilege::Delete, Privilege::Insert];
     let entry = target(session, relations, &merge.table, &privileges).await?;

@@ -15,20 +15,22 @@ use datafusion::sql::sqlparser::ast::Value;
 use serde_json::json;
 
 use self::text::UnloadText;
-use super::role::{check_role, places, state_with_role};
+use super::role::{StatementRole, places, state_with_role, with_iam_role};
 use super::{count_answer, notice_ignored, run_count};
 use crate::catalog::Purpose;
 use crate::error::invalid;
-use crate::relations::READER;
 use crate::resolve::resolve;
 use crate::session::MlSession;
-use crate::sql::{Compression, IamRole, Unload, UnloadFormat};
+use crate::sql::{Compression, Unload, UnloadFormat};
 use crate::store::{SourceFile, SourceFiles, StoreOptions};
 
 /// Writes the rows of a query into one file, or a folder for each value of the PARTITION BY columns.
 pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<DataFrame> {
-    let location = ListingTableUrl::parse(&statement.location)?;
-    check_role(session, statement.iam_role.as_ref(), location.get_url(), Purpose::Unload).await?;
+    let role = statement.iam_role.clone();
+    with_iam_role(session, role.as_ref(), Purpose::Unload, Box::pin(unload(session, statement))).await
+}
+
+async fn unload(session: &MlSession, statement: Unload) -> Result<DataFrame> {
     let target = match statement.partition_by.is_empty() {
         true => format!("{}000{}", statement.location, suffix(&statement)),
         false => format!("{}/", statement.location.trim_end_matches('/')),
@@ -39,7 +41,7 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         false => None,
     };
     let options = options(&statement)?;
-    let Unload { query, iam_role, format, null_as, partition_by, ignored, .. } = statement;
+    let Unload { query, format, null_as, partition_by, ignored, .. } = statement;
     let stored_as = match format {
         UnloadFormat::Csv { .. } | UnloadFormat::Text { .. } => "CSV",
         UnloadFormat::Json => "JSON",
@@ -54,8 +56,7 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
         options,
     });
     resolve(session, &mut copy, None).await?;
-    let role = iam_role.as_ref().and_then(IamRole::arn);
-    let mut plan = READER.scope(role.map(str::to_owned), session.plan(copy)).await?;
+    let mut plan = session.plan(copy).await?;
     if let (LogicalPlan::Copy(copy), UnloadFormat::Text { delimiter, quotes, escape, .. }) = (&mut plan, format) {
         let null = null_as.unwrap_or_default();
         let kept = partitioned_by.as_slice();
@@ -63,7 +64,7 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
             UnloadText::new(column, delimiter, quotes, escape, &null, is_alone)
         })?;
     }
-    let state = state_with_role(session, session.context().state(), role, &places(session, &plan)?).await?;
+    let state = state_with_role(session.context().state(), &places(session, &plan)?).await?;
     let before = files.list().await?;
     let count = match run_count(state, plan).await {
         Ok(count) => count,
@@ -85,11 +86,11 @@ pub(super) async fn execute(session: &MlSession, statement: Unload) -> Result<Da
 /// What is to be written. Fails if it is there already, and is not to be overwritten.
 async fn open(session: &MlSession, statement: &Unload, target: &str) -> Result<SourceFiles> {
     let url = ListingTableUrl::parse(target)?;
-    session.shared.guard.check_files(url.get_url())?;
+    session.shared.guard.check_files(url.get_url(), Purpose::Unload)?;
     let (runtime, stores) = (session.context().runtime_env(), session.shared.stores.as_ref());
     let options = StoreOptions {
         region: statement.region.clone(),
-        iam_role: statement.iam_role.as_ref().and_then(IamRole::arn).map(str::to_owned),
+        iam_role: StatementRole::current_arn(),
         ..StoreOptions::default()
     };
     let files = SourceFiles::open(url, &options, &runtime, stores).await?;

@@ -6,22 +6,17 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::exec_datafusion_err;
 use datafusion::datasource::listing::ListingTableUrl;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, DFParser, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Value};
 use sha2::{Digest, Sha256};
 
-use crate::catalog::{Purpose, RelationEntry, RelationName};
+use crate::catalog::RelationName;
 use crate::error::storage;
 use crate::execute::state_with_role;
 use crate::session::MlSession;
 use crate::store::{ROLE_SCHEME, StoreOptions, hex};
-
-tokio::task_local! {
-    /// The IAM role with which the statement that is being planned reads S3.
-    pub(crate) static READER: Option<String>;
-}
 
 /// The option that names the IAM role with which the files are read.
 const ROLE_OPTION: &str = "iam_role";
@@ -33,50 +28,46 @@ pub(super) async fn provider(
     name: &RelationName,
     statement: &str,
 ) -> Result<Arc<dyn TableProvider>> {
-    let damaged = || storage(format!("external table {name} is damaged in the catalog; drop it and create it again"));
-    let mut statement = DFParser::parse_sql(statement)?.pop_front().ok_or_else(damaged)?;
+    let mut table = parsed(name, statement)?;
     let mut state = session.context().state();
-    if let DFStatement::CreateExternalTable(table) = &mut statement {
-        // The planner looks the name up, which would lead back to here.
-        table.name = ObjectName::from(vec![Ident::with_quote('"', "external table")]);
-        let role = role_of(table).map(str::to_owned);
-        table.options.retain(|(key, _)| !key.eq_ignore_ascii_case(ROLE_OPTION));
-        match role.filter(|role| role != "default") {
-            Some(role) => {
-                for location in &mut table.locations {
-                    *location = open_with_role(session, location, &role).await?;
-                }
-            }
-            None => {
-                let mut places = Vec::new();
-                for location in &table.locations {
-                    open_store(session, location).await;
-                    places.push(ListingTableUrl::parse(location)?.get_url().clone());
-                }
-                let reader = READER.try_with(Clone::clone).unwrap_or_default();
-                state = state_with_role(session, state, reader.as_deref(), &places).await?;
+    // The planner looks the name up, which would lead back to here.
+    table.name = ObjectName::from(vec![Ident::with_quote('"', "external table")]);
+    let role = role_of(&table).map(str::to_owned);
+    table.options.retain(|(key, _)| !key.eq_ignore_ascii_case(ROLE_OPTION));
+    match role.filter(|role| role != "default") {
+        Some(role) => {
+            for location in &mut table.locations {
+                *location = open_with_role(session, location, &role).await?;
             }
         }
+        None => {
+            let mut places = Vec::new();
+            for location in &table.locations {
+                open_store(session, location).await;
+                places.push(ListingTableUrl::parse(location)?.get_url().clone());
+            }
+            state = state_with_role(state, &places).await?;
+        }
     }
+    let statement = DFStatement::CreateExternalTable(table);
     let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table)) = state.statement_to_plan(statement).await? else {
-        return Err(damaged());
+        return Err(damaged(name));
     };
     let factory = state.table_factories().get(&table.file_type.to_uppercase());
     let factory = factory.ok_or_else(|| exec_datafusion_err!("there is no file type {}", table.file_type))?;
     factory.create(&state, &table).await.map_err(|e| e.context(format!("external table {name} cannot be read")))
 }
 
-/// Fails if the owner of the external table may not use its role any more.
-pub(super) fn check_role(session: &MlSession, entry: &RelationEntry, statement: &str) -> Result<()> {
-    if session.shared.guard.is_idle() || !statement.to_lowercase().contains(ROLE_OPTION) {
-        return Ok(());
+fn damaged(name: &RelationName) -> DataFusionError {
+    storage(format!("external table {name} is damaged in the catalog; drop it and create it again"))
+}
+
+/// The statement that the catalog keeps of an external table.
+pub(crate) fn parsed(name: &RelationName, statement: &str) -> Result<CreateExternalTable> {
+    match DFParser::parse_sql(statement)?.pop_front() {
+        Some(DFStatement::CreateExternalTable(table)) => Ok(table),
+        _ => Err(damaged(name)),
     }
-    let Some(DFStatement::CreateExternalTable(table)) = DFParser::parse_sql(statement)?.pop_front() else {
-        return Ok(());
-    };
-    let state = session.shared.catalog.cached();
-    let rights = session.shared.guard.rights_of_owner(&state, &entry.owner);
-    rights.check_assume(&state, role_of(&table), Purpose::Copy)
 }
 
 /// The role that an external table names.

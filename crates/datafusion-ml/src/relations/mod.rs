@@ -31,16 +31,17 @@ use parking_lot::Mutex;
 
 pub(crate) use self::assignment::assign;
 pub(crate) use self::encoding::{decode_schema, encode_schema};
-pub(crate) use self::external::{READER, absolute_locations, role_of, statement_of};
+pub(crate) use self::external::{absolute_locations, parsed as parsed_external, role_of, statement_of};
 pub(crate) use self::rows::takes_no_null;
 pub(crate) use self::schemas::StoredCatalog;
-pub(crate) use self::search::{common_tables, folded, qualify, qualify_node};
+pub(crate) use self::search::{common_tables, folded, qualify};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
 pub(crate) use self::temporary::TemporaryTable;
 use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
+use crate::execute::StatementRole;
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
@@ -161,13 +162,15 @@ impl StoredRelations {
     /// The relation as a table of DataFusion.
     pub(crate) async fn provider(self: &Arc<Self>, entry: &Arc<RelationEntry>) -> Result<Arc<dyn TableProvider>> {
         if let RelationKind::External(statement) = &entry.kind {
-            external::check_role(&self.session()?, entry, statement)?;
+            let (session, state) = (self.session()?, self.catalog.cached());
+            let guard = &session.shared.guard;
+            guard.check_external(&state, &guard.rights_of_owner(&state, &entry.owner), &entry.name, statement)?;
         }
         // What a role sees is not kept for others.
-        let has_reader = READER.try_with(Option::is_some).unwrap_or_default();
+        let assumes = StatementRole::current_arn().is_some();
         if let Some((version, provider)) = self.providers.lock().get(&entry.name)
             && *version == entry.version
-            && !has_reader
+            && !assumes
         {
             return Ok(Arc::clone(provider));
         }
@@ -179,7 +182,7 @@ impl StoredRelations {
                 return Box::pin(view::provider(&self.session()?, entry, view)).await;
             }
         };
-        if !has_reader {
+        if !assumes {
             self.providers.lock().insert(entry.name.clone(), (entry.version, Arc::clone(&provider)));
         }
         Ok(provider)
@@ -198,7 +201,7 @@ impl StoredRelations {
         &self,
         decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
-        self.session()?.commit(decide).await
+        self.session()?.commit(None, decide).await
     }
 
     /// The same for a statement that changed the rows of a table.
@@ -207,8 +210,7 @@ impl StoredRelations {
         statement: Option<&str>,
         decide: impl FnMut(&CatalogState) -> Result<Vec<Action>>,
     ) -> Result<Arc<CatalogState>> {
-        let user = self.session()?.user();
-        self.catalog.commit_by(Some(&user), statement, decide).await
+        self.session()?.commit(statement, decide).await
     }
 
     pub(crate) fn session(&self) -> Result<MlSession> {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
 use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query, Visit, VisitMut, Visitor, visit_relations_mut,
 };
@@ -14,20 +13,7 @@ use crate::session::MlSession;
 
 /// Writes the schema before the names of relations that lie in other schemas of the path than the first. DataFusion looks
 /// names up in one schema.
-pub(crate) fn qualify(session: &MlSession, statement: &mut DFStatement) {
-    match statement {
-        DFStatement::Statement(statement) => qualify_node(session, statement.as_mut()),
-        DFStatement::Explain(explain) => qualify(session, &mut explain.statement),
-        DFStatement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => qualify_node(session, query.as_mut()),
-            CopyToSource::Relation(name) => qualify_name(session, name, &BTreeSet::new()),
-        },
-        DFStatement::CreateExternalTable(_) | DFStatement::Reset(_) => {}
-    }
-}
-
-/// The same in a part of a statement.
-pub(crate) fn qualify_node(session: &MlSession, node: &mut (impl Visit + VisitMut)) {
+pub(crate) fn qualify(session: &MlSession, node: &mut (impl Visit + VisitMut)) {
     if session.shared.search_path.lock().len() < 2 {
         return;
     }

@@ -20,6 +20,7 @@ use crate::authorize::{GuardedTable, Rights, Seal};
 use crate::background::{TrainingStatus, find_training};
 use crate::catalog::{CatalogState, Grantee, ModelName, Object, RelationName};
 use crate::session::MlSession;
+use crate::sql::WalkMut;
 
 /// The schema in which Redshift has its system views; it is searched before others.
 const SYSTEM_SCHEMA: &str = "pg_catalog";
@@ -86,10 +87,9 @@ pub(super) async fn resolve_system_views(
     statement: &mut DFStatement,
     view_owner: Option<&str>,
 ) -> Result<()> {
-    let DFStatement::Statement(statement) = statement else { return Ok(()) };
     let mut named = Vec::new();
     let context = session.context();
-    let _ = visit_relations_mut(statement.as_mut(), |name| {
+    let _ = visit_relations_mut(&mut WalkMut(statement), |name| {
         if let Some(view) = SystemView::named(name) {
             let is_there = || match &session.shared.relations {
                 Some(relations) => relations.is_of_context(&RelationName::new(session.default_schema(), view.name())),

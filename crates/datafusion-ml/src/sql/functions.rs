@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{CopyToSource, Statement as DFStatement};
+use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, TableFactor, Value, Visit,
-    VisitMut, Visitor, visit_expressions_mut,
+    Visitor, visit_expressions_mut,
 };
+
+use super::walk::{Walk, WalkMut};
 
 /// The names of all functions that the statement calls anywhere: in projections, filters, subqueries, common table
 /// expressions, window specifications, the query of a view, table, COPY, INSERT, EXPLAIN or PREPARE.
@@ -16,7 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 /// A name is in lower case unless it is quoted, the parts of a qualified one joined by dots: `public.predict_churn`.
 pub fn function_names(statement: &DFStatement) -> BTreeSet<String> {
     let mut calls = Calls::default();
-    calls.collect_from(statement);
+    calls.collect(&Walk(statement));
     calls.names
 }
 
@@ -24,7 +26,7 @@ pub fn function_names(statement: &DFStatement) -> BTreeSet<String> {
 /// `explain_model('churn')`.
 pub fn calls_with_text(statement: &DFStatement) -> BTreeSet<(String, String)> {
     let mut calls = Calls::default();
-    calls.collect_from(statement);
+    calls.collect(&Walk(statement));
     calls.with_text
 }
 
@@ -40,21 +42,23 @@ pub fn query_function_names(query: &Query) -> BTreeSet<String> {
 ///
 /// DataFusion looks a qualified function name up as it is spelled; this makes the look-up independent of case.
 pub fn quote_function_names(statement: &mut DFStatement, is_ours: &dyn Fn(&str) -> bool) {
-    match statement {
-        DFStatement::Statement(statement) => quote(statement.as_mut(), is_ours),
-        DFStatement::Explain(explain) => quote_function_names(&mut explain.statement, is_ours),
-        DFStatement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => quote(query.as_mut(), is_ours),
-            CopyToSource::Relation(_) => {}
-        },
-        DFStatement::CreateExternalTable(_) | DFStatement::Reset(_) => {}
-    }
+    let _: ControlFlow<Infallible> = visit_expressions_mut(&mut WalkMut(statement), |expr| {
+        if let Expr::Function(function) = expr
+            && function.name.0.len() > 1
+            && let Some(name) = folded(&function.name).filter(|name| is_ours(name))
+        {
+            let span = function.name.0[0].as_ident().map(|ident| ident.span);
+            let mut ident = Ident::with_quote('"', name);
+            ident.span = span.unwrap_or(ident.span);
+            function.name = ObjectName::from(vec![ident]);
+        }
+        ControlFlow::Continue(())
+    });
 }
 
 /// Writes the schema before the unqualified function names of a query that `is_ours` accepts: `f(x)` becomes `"s"."f"(x)`.
 pub fn qualify_function_names(statement: &mut DFStatement, schema: &str, is_ours: &dyn Fn(&str) -> bool) {
-    let DFStatement::Statement(statement) = statement else { return };
-    let _: ControlFlow<Infallible> = visit_expressions_mut(statement.as_mut(), |expr| {
+    let _: ControlFlow<Infallible> = visit_expressions_mut(&mut WalkMut(statement), |expr| {
         if let Expr::Function(function) = expr
             && function.name.0.len() == 1
             && let Some(name) = folded(&function.name).filter(|name| is_ours(name))
@@ -75,22 +79,6 @@ struct Calls {
 }
 
 impl Calls {
-    fn collect_from(&mut self, statement: &DFStatement) {
-        match statement {
-            DFStatement::Statement(statement) => self.collect(statement.as_ref()),
-            DFStatement::Explain(explain) => self.collect_from(&explain.statement),
-            DFStatement::CopyTo(copy) => match &copy.source {
-                CopyToSource::Query(query) => self.collect(query.as_ref()),
-                CopyToSource::Relation(_) => {}
-            },
-            DFStatement::CreateExternalTable(table) => {
-                self.collect(&table.columns);
-                self.collect(&table.order_exprs);
-            }
-            DFStatement::Reset(_) => {}
-        }
-    }
-
     fn collect(&mut self, node: &impl Visit) {
         let _: ControlFlow<Infallible> = node.visit(self);
     }
@@ -133,21 +121,6 @@ pub(crate) fn text_of(argument: &FunctionArg) -> Option<&str> {
         },
         _ => None,
     }
-}
-
-fn quote(node: &mut impl VisitMut, is_ours: &dyn Fn(&str) -> bool) {
-    let _: ControlFlow<Infallible> = visit_expressions_mut(node, |expr| {
-        if let Expr::Function(function) = expr
-            && function.name.0.len() > 1
-            && let Some(name) = folded(&function.name).filter(|name| is_ours(name))
-        {
-            let span = function.name.0[0].as_ident().map(|ident| ident.span);
-            let mut ident = Ident::with_quote('"', name);
-            ident.span = span.unwrap_or(ident.span);
-            function.name = ObjectName::from(vec![ident]);
-        }
-        ControlFlow::Continue(())
-    });
 }
 
 /// The parts of a name, unquoted ones in lower case, joined by dots; `None` if a part is not an identifier.

@@ -20,6 +20,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod unload;
+mod walk;
 
 pub use access::{
     AccessStatement, Grant, GrantObject, GranteeName, IdentityKind, IfExists, MemberChange, Password, UserOptions,
@@ -41,3 +42,4 @@ pub(crate) use parser::like_name;
 pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};
 pub use tables::CreateTable;
 pub use unload::{Unload, UnloadFormat};
+pub(crate) use walk::{Walk, WalkMut};
