@@ -6,7 +6,7 @@ use crate::s3_server::{ACCESS_KEY, Asked, BUCKET, ROLE_KEYS, ROLES, S3Server};
 use crate::support::data;
 
 /// Runs the shell with its models in the bucket.
-fn dfml(server: &S3Server, commands: &[&str]) -> Output {
+pub(crate) fn dfml(server: &S3Server, commands: &[&str]) -> Output {
     dfml_with(server, &[], commands)
 }
 
@@ -26,7 +26,7 @@ fn dfml_with(server: &S3Server, variables: &[(&str, &str)], commands: &[&str]) -
     shell.output().unwrap()
 }
 
-fn text(output: Output) -> String {
+pub(crate) fn text(output: Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
@@ -146,7 +146,7 @@ async fn a_sealed_store_on_s3_serves_the_next_process() {
 }
 
 /// What was asked below a folder of the bucket, if all of it was asked with that access key; and there was something.
-fn asked_with<'a>(asked: &'a [Asked], key: &str, folder: &str) -> Vec<&'a Asked> {
+pub(crate) fn asked_with<'a>(asked: &'a [Asked], key: &str, folder: &str) -> Vec<&'a Asked> {
     let folder = format!("/{BUCKET}/{folder}");
     let found: Vec<&Asked> = asked.iter().filter(|asked| asked.path.starts_with(&folder)).collect();
     assert!(
