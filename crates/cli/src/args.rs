@@ -98,14 +98,24 @@ pub(crate) struct Args {
     pub(crate) disk_limit: Option<usize>,
 }
 
+/// What runs first, in the user's home.
+const RC_FILE: &str = ".dfmlrc";
+
+/// What was typed, in the user's home.
+pub(crate) const HISTORY_FILE: &str = ".dfml_history";
+
 impl Args {
+    /// The files of the shell, which users who are no superusers are to leave alone: what runs at the start, the history, keys.
+    pub(crate) fn own_files(&self) -> Vec<PathBuf> {
+        let at_home = dirs::home_dir().into_iter().flat_map(|home| [RC_FILE, HISTORY_FILE].map(|file| home.join(file)));
+        at_home.chain(self.rc.iter().flatten().cloned()).chain(self.key_file.clone()).collect()
+    }
+
     /// The files to run before anything else.
     pub(crate) fn rc_files(&self) -> Vec<PathBuf> {
         match &self.rc {
             Some(files) => files.clone(),
-            None => {
-                dirs::home_dir().map(|home| home.join(".dfmlrc")).filter(|file| file.exists()).into_iter().collect()
-            }
+            None => dirs::home_dir().map(|home| home.join(RC_FILE)).filter(|file| file.exists()).into_iter().collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use datafusion::error::DataFusionError;
 
 use crate::execute::message;
+use crate::secrets::{masked, may_hold_password};
 
 /// The longest part of a line that is shown, in characters.
 const WIDTH: usize = 100;
@@ -29,7 +30,11 @@ fn place(message: &str) -> Option<(usize, usize)> {
 
 /// The line, its number before it, and below it a caret.
 fn excerpt(text: &str, line: usize, column: usize) -> Option<String> {
-    let characters: Vec<char> = text.lines().nth(line.checked_sub(1)?)?.chars().collect();
+    let shown_line = text.lines().nth(line.checked_sub(1)?)?;
+    let characters: Vec<char> = match may_hold_password(text) {
+        true => masked(shown_line).chars().collect(),
+        false => shown_line.chars().collect(),
+    };
     let column = column.checked_sub(1).filter(|column| *column <= characters.len())?;
     let start = if column < WIDTH { 0 } else { column - WIDTH / 2 };
     // A tab is as wide as a space, so that the caret is where it should be.
@@ -62,6 +67,10 @@ mod tests {
         assert_eq!(
             shown("found: x at Line: 1, Column: 1", "x y"),
             "found: x at Line: 1, Column: 1\n  1 | x y\n    | ^"
+        );
+        assert_eq!(
+            shown("it is no option at line 1, column 4", "CREATE USER a PASSWORD 'x' b"),
+            "it is no option at line 1, column 4\n  1 | CREATE USER a PASSWORD '*' b\n    |    ^"
         );
         for message in ["no place", "at line 9, column 1", "at line 1, column 9", "file a.csv at line 3: bad"] {
             assert_eq!(shown(message, "SELECT"), message);

@@ -13,6 +13,7 @@ mod keywords;
 mod notices;
 mod progress;
 mod script;
+mod secrets;
 mod shell;
 mod stores;
 mod url_tables;
@@ -147,6 +148,7 @@ async fn start(args: &Args) -> Result<Shell> {
         .with_object_stores(Arc::new(AwsStores::new(context.runtime_env())))
         .with_stored_tables()
         .with_notices(Arc::clone(&notices) as Arc<dyn Notices>)
+        .with_private_files(args.own_files())
         .with_store(&args.store);
     if let Some(keys) = sealing_keys(args)? {
         builder = builder.with_sealing_keys(keys);

@@ -9,17 +9,19 @@ use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor};
 use tokio::sync::Notify;
 
+use crate::args::HISTORY_FILE;
 use crate::commands::{self, Next};
 use crate::execute::{Shell, message};
 use crate::input::InputHelper;
 use crate::script;
+use crate::secrets::may_hold_password;
 
 /// Asks for statements and commands until the user leaves. Ctrl-C cancels a statement or clears the line.
 pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
     if !shell.print.quiet {
         println!("dfml {} on DataFusion {}; \\? for help", env!("CARGO_PKG_VERSION"), datafusion::DATAFUSION_VERSION);
     }
-    let history = dirs::home_dir().map(|home| home.join(".dfml_history"));
+    let history = dirs::home_dir().map(|home| home.join(HISTORY_FILE));
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false).build();
     let mut editor: Editor<InputHelper, DefaultHistory> = Editor::with_config(config).map_err(terminal)?;
     editor.set_helper(Some(InputHelper::new(shell.session.clone(), shell.print.color)));
@@ -32,8 +34,7 @@ pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
         match editor.readline("dfml> ") {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
-                // A password is not to lie in a file.
-                if !line.to_lowercase().contains("password") {
+                if !may_hold_password(&line) {
                     let _ = editor.add_history_entry(line.as_str());
                 }
                 if let Next::Quit = answer(shell, &line, &interrupts).await {

@@ -33,6 +33,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 use datafusion_ml_core::{Error, ErrorKind};
 use parking_lot::Mutex;
+use url::Url;
 
 use self::explain::GuardedPlanner;
 pub(crate) use self::login::{Login, Logins, log_in};
@@ -56,6 +57,8 @@ pub(crate) struct Guard {
     root: StoreRoot,
     /// Whom things belong to that the owner of the process makes.
     owner: String,
+    /// Files of the program that are for superusers only.
+    private: Vec<Url>,
     /// Where predictions are recorded, if they are.
     recorder: Option<Arc<Recorder>>,
     /// Who opened the session; `None` is the owner of the process.
@@ -69,11 +72,12 @@ impl Guard {
     pub(crate) fn new(
         catalog: Arc<Catalog>,
         root: StoreRoot,
+        private: Vec<Url>,
         recorder: Option<Arc<Recorder>>,
         owner: String,
         login: Option<Login>,
     ) -> Self {
-        Self { catalog, root, recorder, owner, login, assumed: Mutex::default() }
+        Self { catalog, root, private, recorder, owner, login, assumed: Mutex::default() }
     }
 
     /// Puts itself between the context and whatever is run in it.
@@ -123,6 +127,11 @@ impl Guard {
             true => Ok(()),
             false => Err(denied(format!("user {} has been dropped; nothing was changed", self.user()))),
         }
+    }
+
+    /// Whether it is the name of the owner of this process.
+    pub(crate) fn is_owner(&self, name: &str) -> bool {
+        self.owner == name
     }
 
     /// What the owner of a view may do.

@@ -1,6 +1,7 @@
 //! The session: a DataFusion context with a model store, a catalog and algorithms.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use datafusion::common::{DFSchema, plan_datafusion_err};
@@ -102,6 +103,7 @@ pub struct MlSessionBuilder {
     store: String,
     stores: Option<Arc<dyn ObjectStores>>,
     keys: Option<SealingKeys>,
+    private: Vec<Url>,
     predictions: Predictions,
     progress: Option<Arc<dyn TrainingProgress>>,
     notices: Option<Arc<dyn Notices>>,
@@ -154,6 +156,14 @@ impl MlSessionBuilder {
     /// Building fails if the store is not sealed, or with another key.
     pub fn with_sealing_keys(mut self, keys: SealingKeys) -> Self {
         self.keys = Some(keys);
+        self
+    }
+
+    /// Names files of the program that statements of users who are no superusers must neither read nor write: keys, what runs at
+    /// the start. Paths that are not absolute are below the working directory.
+    pub fn with_private_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let absolute = files.into_iter().filter_map(|file| std::path::absolute(file).ok());
+        self.private.extend(absolute.filter_map(|file| Url::from_file_path(file).ok()));
         self
     }
 
@@ -220,6 +230,7 @@ impl MlSessionBuilder {
             store,
             stores,
             keys,
+            private,
             predictions,
             progress,
             notices,
@@ -247,7 +258,7 @@ impl MlSessionBuilder {
         let state = catalog.refresh().await?;
         let login = log_in(&state, user.as_deref(), password.as_deref(), logins)?;
         let recorder = (predictions == Predictions::Recorded).then(|| Arc::new(Recorder::new(root.clone())));
-        let guard = Guard::new(Arc::clone(&catalog), root.clone(), recorder.clone(), owner, login);
+        let guard = Guard::new(Arc::clone(&catalog), root.clone(), private, recorder.clone(), owner, login);
         let guard = Arc::new(guard);
         guard.install(&context)?;
         let trainings = Trainings::default();
@@ -299,6 +310,7 @@ impl MlSession {
             store: "ml".to_owned(),
             stores: None,
             keys: None,
+            private: Vec::new(),
             predictions: Predictions::Unrecorded,
             progress: None,
             notices: None,

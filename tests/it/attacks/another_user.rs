@@ -13,7 +13,7 @@ use datafusion_ml::{MlSession, find_error};
 use parking_lot::Mutex;
 
 use super::{CALL, Vault, plain, refusal, refuses, run, run_all, store, tricks};
-use crate::support::{builder, try_answer, value};
+use crate::support::{builder, session, try_answer, value};
 
 tricks! { refuses;
     the_password_of_another_changed => &[], "ALTER USER maker PASSWORD 'mine'";
@@ -258,7 +258,33 @@ async fn the_name_of_the_owner_of_the_process() {
     let refused = refusal(&vault.owner, "CREATE USER admin").await;
     assert!(refused.contains("would belong to user admin"), "{refused}");
     run(&vault.owner, "CREATE USER admin CREATEUSER").await;
+    refusal(&vault.owner, "ALTER USER admin NOCREATEUSER").await;
     run(&vault.user("admin").await, CALL).await;
+}
+
+/// What is made later would belong to that user, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_the_owner_of_an_empty_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = refusal(&session(&store(folder.path())).await, "CREATE USER admin").await;
+    assert!(refused.contains("has to be a superuser"), "{refused}");
+}
+
+async fn shows_no_password(sql: &str) {
+    let vault = Vault::new().await;
+    let refused = refusal(&vault.owner, sql).await;
+    assert!(!refused.contains("Secret-9"), "{refused}");
+}
+
+tricks! { shows_no_password;
+    a_password_that_is_explained => "EXPLAIN CREATE USER q PASSWORD 'Secret-9'";
+    a_new_password_that_is_explained => "EXPLAIN VERBOSE ALTER USER eve PASSWORD 'Secret-9'";
+    a_password_that_is_prepared => "PREPARE p AS CREATE USER q PASSWORD 'Secret-9'";
+    a_password_of_a_user_who_is_replaced => "CREATE OR REPLACE USER q PASSWORD 'Secret-9'";
+    a_password_of_a_user_who_may_be_there => "CREATE USER IF NOT EXISTS q PASSWORD 'Secret-9'";
+    a_password_behind_a_sign => "CREATE USER q PASSWORD = 'Secret-9'";
+    a_password_that_is_said_to_be_encrypted => "CREATE USER q ENCRYPTED PASSWORD 'Secret-9'";
+    a_password_in_words_of_others => "CREATE USER q IDENTIFIED BY 'Secret-9'";
 }
 
 /// The error of opening a session with a password.

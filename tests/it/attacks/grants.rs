@@ -56,7 +56,52 @@ async fn a_grant_on_which_others_depend_is_not_taken() {
     run(&vault.owner, "GRANT EXECUTE ON MODEL hidden_model TO caller WITH GRANT OPTION").await;
     run(&vault.user("caller").await, "GRANT EXECUTE ON MODEL hidden_model TO eve").await;
     let refused = refusal(&vault.owner, "REVOKE EXECUTE ON MODEL hidden_model FROM caller RESTRICT").await;
-    assert!(refused.contains("has granted EXECUTE on model public.hidden_model to others"), "{refused}");
+    assert!(refused.contains("has granted EXECUTE on model public.hidden_model to eve"), "{refused}");
+}
+
+/// An owner needs USAGE like everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn ones_own_model_in_a_schema_that_one_may_not_use_any_more() {
+    let vault = Vault::new().await;
+    run_all(&vault.owner, &["CREATE SCHEMA lab", "GRANT USAGE, CREATE ON SCHEMA lab TO eve"]).await;
+    let eve = vault.eve().await;
+    let create = HIDDEN.replace("hidden_rows", "mine").replace("hidden_call", "lab.own_call");
+    run(&eve, &create.replace("hidden_model", "lab.own_model")).await;
+    run(&eve, "SELECT lab.own_call(1, 2, 3, 4)").await;
+    run(&vault.owner, "REVOKE USAGE ON SCHEMA lab FROM eve").await;
+    refusal(&eve, "SELECT lab.own_call(1, 2, 3, 4)").await;
+    refusal(&eve, "SHOW MODEL lab.own_model").await;
+}
+
+/// Else the right would be there for who makes the model.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_not_there_yet() {
+    let vault = Vault::new().await;
+    for sql in ["GRANT EXECUTE ON MODEL future TO eve", "REVOKE EXECUTE ON MODEL future FROM eve"] {
+        let refused = refusal(&vault.owner, sql).await;
+        assert!(refused.contains("there is no model public.future"), "{refused}");
+    }
+}
+
+/// Each would depend on the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_grant_each_other() {
+    let vault = Vault::new().await;
+    run(&vault.owner, "GRANT SELECT ON hidden_rows TO caller WITH GRANT OPTION").await;
+    run(&vault.user("caller").await, "GRANT SELECT ON hidden_rows TO eve WITH GRANT OPTION").await;
+    run(&vault.eve().await, "GRANT SELECT ON hidden_rows TO caller WITH GRANT OPTION").await;
+    run_all(&vault.owner, &["REVOKE SELECT ON hidden_rows FROM eve", "REVOKE SELECT ON hidden_rows FROM caller"]).await;
+    refusal(&vault.eve().await, "SELECT * FROM hidden_rows").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_granted_is_not_taken_by_an_option() {
+    let vault = Vault::new().await;
+    let statements = ["GRANT SELECT ON hidden_rows TO caller WITH GRANT OPTION", "GRANT SELECT ON hidden_rows TO eve"];
+    run_all(&vault.owner, &statements).await;
+    let refused = refusal(&vault.user("caller").await, "REVOKE SELECT ON hidden_rows FROM eve").await;
+    assert!(refused.contains("admin has granted SELECT on table public.hidden_rows to eve"), "{refused}");
+    run(&vault.eve().await, "SELECT * FROM hidden_rows").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Names that are paths, or look like some.
 
-use super::{HIDDEN, Vault, files_below, refusal, run, tricks};
-use crate::support::value;
+use super::{HIDDEN, Vault, files_below, refusal, run, store, tricks};
+use crate::support::{builder, value};
 
 async fn is_no_name(name: &str) {
     let vault = Vault::new().await;
@@ -65,4 +65,27 @@ tricks! { is_a_name;
     escapes => "%2e%2e";
     a_pattern => "*";
     a_flag => "-rf";
+}
+
+/// Keys, or what another session runs when it begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_program() {
+    let vault = Vault::new().await;
+    let file = vault.folder.path().join("startup.sql");
+    std::fs::write(&file, "SELECT 'a key'").unwrap();
+    let opened = builder(&store(vault.folder.path()), 2).await.with_private_files([file.clone()]);
+    let eve = opened.with_user("eve").build().await.unwrap();
+    run(&eve, "CREATE TABLE k (l varchar)").await;
+    let (path, folder) = (file.display(), vault.folder.path().display());
+    for sql in [
+        format!("COPY (SELECT 'ALTER USER eve CREATEUSER') TO '{path}' STORED AS CSV"),
+        format!("COPY k FROM '{path}'"),
+        format!("COPY k FROM '{folder}/start'"),
+        format!("CREATE EXTERNAL TABLE stolen (l varchar) STORED AS CSV LOCATION '{path}'"),
+    ] {
+        let refused = refusal(&eve, &sql).await;
+        assert!(refused.contains("a file of the program's own lies there"), "{sql}: {refused}");
+    }
+    run(&eve, &format!("COPY (SELECT 1 AS a) TO '{folder}/of_eve.csv' STORED AS CSV")).await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "SELECT 'a key'");
 }

@@ -82,8 +82,11 @@ impl Guard {
             return Err(denied("permission denied: this place is that of an external table; name the table"));
         }
         let is_near = |store: &Url| is_within(place, store) || is_within(store, place);
-        match self.root.places().into_iter().any(is_near) {
-            true => Err(denied("permission denied: this place is the store's own; read and write elsewhere")),
+        if self.root.places().into_iter().any(is_near) {
+            return Err(denied("permission denied: this place is the store's own; read and write elsewhere"));
+        }
+        match self.private.iter().any(is_near) {
+            true => Err(denied("permission denied: a file of the program's own lies there; read and write elsewhere")),
             false => Ok(()),
         }
     }
@@ -119,11 +122,18 @@ mod tests {
         let root =
             StoreRoot::open(&parse_store_url("memory:").unwrap(), &stores, &StoreOptions::default()).await.unwrap();
         let root = root.sealed(&SealingKeys::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap()).unwrap();
-        let guard = Guard::new(Arc::new(Catalog::new(root.clone())), root.clone(), None, "admin".into(), None);
+        let private = vec![Url::parse("file:///home/ann/.dfmlrc").unwrap()];
+        let catalog = Arc::new(Catalog::new(root.clone()));
+        let guard = Guard::new(catalog, root.clone(), private, None, "admin".into(), None);
         let eve = Rights::none("eve");
         for place in root.places() {
             assert!(guard.check_apart(&eve, &place.join("tables/t.parquet").unwrap()).is_err(), "{place}");
         }
         assert!(guard.check_apart(&eve, &Url::parse("sealed://other/tables/t.parquet").unwrap()).is_ok());
+        for (place, is_free) in [("/home/ann/.dfmlrc", false), ("/home/ann/", false), ("/home/ann/data.csv", true)] {
+            let place = Url::from_file_path(place).unwrap();
+            assert_eq!(guard.check_apart(&eve, &place).is_ok(), is_free, "{place}");
+            assert!(guard.check_apart(&Rights::all("admin"), &place).is_ok());
+        }
     }
 }

@@ -89,16 +89,21 @@ impl Rights {
 
     /// Whether the principal may grant the privilege to others.
     pub(crate) fn may_grant(&self, state: &CatalogState, privilege: Privilege, object: &Object) -> Result<bool> {
+        let key = GrantKey { object: object.clone(), privilege, grantee: Grantee::User(self.name.clone()) };
+        let has_option = state.access().grants.get(&key).is_some_and(|grant| grant.grant_option);
+        let is_user = self.identities.as_ref().is_none_or(|identities| !identities.is_empty());
+        Ok(self.owns_object(state, object)? || has_option && is_user)
+    }
+
+    /// Whether the object is the principal's.
+    pub(crate) fn owns_object(&self, state: &CatalogState, object: &Object) -> Result<bool> {
         let owner = match object {
             Object::Model(name) => owner_of_model(state, name)?,
             Object::Relation(name) => state.relation(name).map(|relation| relation.owner.as_str()),
             Object::Schema(name) => state.schema(name).map(|schema| schema.owner.as_str()),
             _ => None,
         };
-        let key = GrantKey { object: object.clone(), privilege, grantee: Grantee::User(self.name.clone()) };
-        let has_option = state.access().grants.get(&key).is_some_and(|grant| grant.grant_option);
-        let is_user = self.identities.as_ref().is_none_or(|identities| !identities.is_empty());
-        Ok(self.is_superuser() || owner.is_some_and(|owner| self.owns(owner)) || has_option && is_user)
+        Ok(self.is_superuser() || owner.is_some_and(|owner| self.owns(owner)))
     }
 
     /// Whether what lies in the schema can be named.
@@ -154,9 +159,8 @@ impl Rights {
             return Ok(true);
         }
         let name = model.name();
-        let is_granted = self.has(state, Privilege::Execute, &Object::Model(name.clone()))
-            && self.may_use_schema(state, &name.schema);
-        Ok(is_granted || self.owns(&model.entry()?.owner))
+        let is_granted = || self.has(state, Privilege::Execute, &Object::Model(name.clone()));
+        Ok(self.may_use_schema(state, &name.schema) && (self.owns(&model.entry()?.owner) || is_granted()))
     }
 
     /// The same of a model that is being trained: it is its owner's, and of those who may use the model that it replaces.

@@ -61,6 +61,18 @@ pub enum Grantee {
     Public,
 }
 
+/// As GRANT names it.
+impl fmt::Display for Grantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "{name}"),
+            Self::Group(name) => write!(f, "GROUP {name}"),
+            Self::Role(name) => write!(f, "ROLE {name}"),
+            Self::Public => write!(f, "PUBLIC"),
+        }
+    }
+}
+
 /// What an IAM role is assumed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

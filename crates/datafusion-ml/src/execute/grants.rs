@@ -36,9 +36,12 @@ pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
                 let grantee = grantee(state, name)?;
                 check_grantee(state, privilege, &object, &grantee)?;
                 let key = GrantKey { object: object.clone(), privilege, grantee };
-                let had_option = state.access().grants.get(&key).is_some_and(|grant| grant.grant_option);
-                let grant_option = name.grant_option || had_option;
-                actions.push(Action::Grant(GrantEntry { key, grantor: rights.name().to_owned(), grant_option }));
+                let before = state.access().grants.get(&key);
+                // Who has granted is not forgotten, or two could grant each other what nobody can revoke.
+                let grantor = before.filter(|before| before.grant_option || !name.grant_option);
+                let grantor = grantor.map_or(rights.name(), |before| &before.grantor).to_owned();
+                let grant_option = name.grant_option || before.is_some_and(|before| before.grant_option);
+                actions.push(Action::Grant(GrantEntry { key, grantor, grant_option }));
             }
         }
         Ok(actions)
@@ -61,6 +64,7 @@ pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
                 for privilege in revoked_with(privilege, is_first) {
                     let key = GrantKey { object: object.clone(), privilege, grantee: grantee.clone() };
                     let Some(entry) = state.access().grants.get(&key) else { continue };
+                    check_grantor(state, &rights, entry)?;
                     check_no_dependents(state, entry)?;
                     actions.push(match grant.option_only {
                         true => Action::Grant(GrantEntry { grant_option: false, ..entry.clone() }),
@@ -92,6 +96,18 @@ fn keep_other_purposes(state: &CatalogState, revoked: &[Privilege], object: &Obj
     others.map(|purpose| Action::Grant(GrantEntry { key: key(*purpose), ..for_all.clone() })).collect()
 }
 
+/// Who may grant by an option alone takes what was granted in that way, and nothing else.
+fn check_grantor(state: &CatalogState, rights: &Rights, entry: &GrantEntry) -> Result<()> {
+    let GrantEntry { key: GrantKey { object, privilege, grantee }, grantor, .. } = entry;
+    match grantor == rights.name() || rights.owns_object(state, object)? {
+        true => Ok(()),
+        false => Err(denied(format!(
+            "permission denied: {grantor} has granted {privilege} on {object} to {grantee}, and revokes it; so do its owner and \
+             superusers"
+        ))),
+    }
+}
+
 /// RESTRICT, as always: who has granted on what is to be revoked keeps it until that has been revoked.
 fn check_no_dependents(state: &CatalogState, entry: &GrantEntry) -> Result<()> {
     let Grantee::User(user) = &entry.key.grantee else { return Ok(()) };
@@ -102,10 +118,9 @@ fn check_no_dependents(state: &CatalogState, entry: &GrantEntry) -> Result<()> {
             && other.key.grantee != entry.key.grantee
     };
     match state.access().grants_on(&entry.key.object).find(is_dependent) {
-        Some(_) => Err(invalid(format!(
-            "user {user} has granted {} on {} to others; revoke that first",
-            entry.key.privilege, entry.key.object
-        ))),
+        Some(GrantEntry { key: GrantKey { object, privilege, grantee }, .. }) => {
+            Err(invalid(format!("user {user} has granted {privilege} on {object} to {grantee}; revoke that first")))
+        }
         None => Ok(()),
     }
 }
@@ -123,7 +138,8 @@ fn granted(
         GrantObject::Models(names) => {
             let object = |name| {
                 let (place, name) = (Spanned::span(name), model_name(session, name)?);
-                match rights.may_see_model(state, &name)? {
+                let is_there = state.model(&name).is_some() || state.training(&name).is_some();
+                match is_there && rights.may_see_model(state, &name)? {
                     true => Ok(Object::Model(name)),
                     false => Err(no_such_model(session, state, &name, place)),
                 }
@@ -193,9 +209,12 @@ fn granted(
                 return Err(invalid(format!("{privilege} is no privilege on {object}; there are {}", all.join(", "))));
             }
             if !rights.may_grant(state, *privilege, &object)? {
+                let who = match object {
+                    Object::Role(_) | Object::Database | Object::IamRole(_) => "superusers",
+                    _ => "its owner, superusers, and who has it WITH GRANT OPTION",
+                };
                 return Err(denied(format!(
-                    "permission denied: {privilege} on {object} can be granted and revoked by its owner, superusers, and who \
-                     has it WITH GRANT OPTION"
+                    "permission denied: {privilege} on {object} can be granted and revoked by {who}"
                 )));
             }
             granted.push((object.clone(), *privilege));
@@ -221,6 +240,12 @@ fn grantee(state: &CatalogState, name: &GranteeName) -> Result<Grantee> {
         IdentityKind::Public => true,
     };
     match (is_there, kind) {
+        (false, IdentityKind::User) if access.groups.contains_key(&name) => {
+            Err(denied(format!("there is no user {name}, but a group; write GROUP {name}")))
+        }
+        (false, IdentityKind::User) if access.roles.contains_key(&name) => {
+            Err(denied(format!("there is no user {name}, but a role; write ROLE {name}")))
+        }
         (false, _) => Err(missing(kind, &name)),
         (_, IdentityKind::User) => Ok(Grantee::User(name)),
         (_, IdentityKind::Group) => Ok(Grantee::Group(name)),

@@ -34,11 +34,8 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
             let groups: BTreeSet<String> = options.groups.iter().map(folded).collect();
             commit(session, "CREATE USER", |state, access| {
                 check_free(access.users.contains_key(&name), IdentityKind::User, &name)?;
-                if options.superuser != Some(true) && owns_something(state, &name)? {
-                    return Err(invalid(format!(
-                        "what an owner of the store called {name} has made would belong to user {name}; choose another name, \
-                         or CREATE USER {name} CREATEUSER"
-                    )));
+                if options.superuser != Some(true) {
+                    check_not_an_owner(session, state, &name)?;
                 }
                 let join = |group: &String| {
                     let mut group =
@@ -140,6 +137,9 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
             user.verifier.clone_from(&verifier);
         }
         user.superuser = options.superuser.unwrap_or(user.superuser);
+        if options.superuser == Some(false) && session.shared.guard.is_owner(name) {
+            return Err(not_an_owner(name));
+        }
         user.valid_until = valid_until.unwrap_or(user.valid_until);
         Ok(vec![Action::PutUser(user)])
     };
@@ -161,7 +161,7 @@ async fn drop_identities(session: &MlSession, kind: IdentityKind, if_exists: IfE
             };
             match (is_there, if_exists) {
                 (false, IfExists::Yes) => continue,
-                (false, IfExists::No) => return Err(missing(kind, name)),
+                (false, IfExists::No) => return Err(nothing_to_drop(kind, name)),
                 _ => {}
             }
             actions.push(match kind {
@@ -183,6 +183,21 @@ async fn drop_identities(session: &MlSession, kind: IdentityKind, if_exists: IfE
         Ok(actions)
     })
     .await
+}
+
+/// Fails if the name is that of an owner of the store: what they make would be an ordinary user's.
+fn check_not_an_owner(session: &MlSession, state: &CatalogState, name: &str) -> Result<()> {
+    match session.shared.guard.is_owner(name) || owns_something(state, name)? {
+        true => Err(not_an_owner(name)),
+        false => Ok(()),
+    }
+}
+
+fn not_an_owner(name: &str) -> DataFusionError {
+    invalid(format!(
+        "what an owner of the store called {name} makes would belong to user {name}, who has to be a superuser; choose another \
+         name, or CREATE USER {name} CREATEUSER"
+    ))
 }
 
 fn owns_something(state: &CatalogState, name: &str) -> Result<bool> {
@@ -232,6 +247,12 @@ fn check_users(access: &Access, names: &BTreeSet<String>) -> Result<()> {
 pub(super) fn missing(kind: IdentityKind, name: &str) -> DataFusionError {
     let create = kind.to_string().to_uppercase();
     denied(format!("there is no {kind} {name}; CREATE {create} {name} first"))
+}
+
+/// The error for a name that nobody has, of those that are to be dropped.
+fn nothing_to_drop(kind: IdentityKind, name: &str) -> DataFusionError {
+    let drop = kind.to_string().to_uppercase();
+    denied(format!("there is no {kind} {name}; DROP {drop} IF EXISTS does nothing then"))
 }
 
 fn name_of(name: &Ident) -> Result<String> {

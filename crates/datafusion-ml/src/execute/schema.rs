@@ -30,6 +30,11 @@ pub(super) async fn create(
         SchemaName::UnnamedAuthorization(owner) => (folded(owner), Some(folded(owner))),
     };
     let owner = owner.unwrap_or_else(|| session.user());
+    if name.starts_with("pg_") || name == "information_schema" {
+        return Err(invalid(format!(
+            "schema {name} is the system's; choose another name, which does not begin with pg_"
+        )));
+    }
     let mut is_there = false;
     let decide = |state: &CatalogState| {
         session.shared.guard.rights(state).check_superuser("CREATE SCHEMA")?;

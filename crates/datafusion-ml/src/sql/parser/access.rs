@@ -17,6 +17,7 @@ const KINDS: [(&str, IdentityKind); 3] =
 impl MlParser<'_> {
     /// A statement about who may do what; `None`, and nothing consumed, if the next statement is another.
     pub(super) fn access(&mut self) -> Result<Option<AccessStatement>> {
+        self.refuse_hidden_users()?;
         let kind = KINDS.into_iter().find(|(word, _)| self.at_words(1, &[word])).map(|(_, kind)| kind);
         if self.at_words(0, &["SET", "SESSION", "AUTHORIZATION"])
             || self.at_words(0, &["RESET", "SESSION", "AUTHORIZATION"])
@@ -49,6 +50,26 @@ impl MlParser<'_> {
             return Ok(Some(AccessStatement::Drop(kind, if_exists, self.names(&format!("the name of a {kind}"))?)));
         }
         Ok(None)
+    }
+
+    /// Fails for a statement around CREATE USER or ALTER USER, and for the forms that they do not have: the error of a parser that
+    /// does not know them would show the password.
+    fn refuse_hidden_users(&self) -> Result<()> {
+        /// Further on no statement begins.
+        const PREFIX: usize = 32;
+        let is_user = |nth: usize| ["CREATE", "ALTER"].iter().any(|verb| self.at_words(nth, &[verb, "USER"]));
+        let around = ["EXPLAIN", "PREPARE", "DESCRIBE", "DESC"].into_iter().find(|word| self.at_words(0, &[word]));
+        match around {
+            Some(around) if (1..PREFIX).any(is_user) => Err(invalid_at(
+                self.span(),
+                format!("{around} is not for CREATE USER and ALTER USER"),
+                "run the statement itself",
+            )),
+            None if self.at_words(0, &["CREATE", "OR", "REPLACE", "USER"]) => {
+                Err(invalid_at(self.span(), "CREATE OR REPLACE is not for users", "write CREATE USER, or ALTER USER"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn authorization(&mut self, is_reset: bool) -> Result<AccessStatement> {
