@@ -73,7 +73,7 @@ async fn a_function_taken_from_the_context() {
     let vault = Vault::new().await;
     let caller = vault.user("caller").await;
     run(&caller, CALL).await;
-    let function = caller.context().state().scalar_functions()["hidden_call"].clone();
+    let function = Arc::clone(&caller.context().state().scalar_functions()["hidden_call"]);
     let eve = vault.eve().await;
     for sql in [CALL, "SELECT hidden_call(variance, 2, 3, 4) FROM mine"] {
         eve.context().register_udf(function.as_ref().clone());
