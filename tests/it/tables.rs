@@ -372,3 +372,53 @@ async fn vacuum_deletes_what_no_table_has_any_more() {
     assert!(value(&session, "VACUUM").await.starts_with("0 "));
     assert_eq!(value(&session, "SELECT a FROM t_a").await, "2");
 }
+
+/// Where statistics tell that a column has one value in a file, DataFusion puts that value in the column's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn super_made_of_a_column_with_one_value_in_its_file_is_super() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = redshift(&folder).await;
+    let file = folder.path().join("one.parquet").to_string_lossy().into_owned();
+    let row = "'{\"a\": {\"b\": [10, 20]}, \"n\": 7, \"t\": \"x\"}' AS s, 1 AS k";
+    run(&session, &format!("COPY (SELECT {row} UNION ALL SELECT {row}) TO '{file}' STORED AS PARQUET")).await;
+    run(&session, "SET datafusion.execution.parquet.skip_metadata = false").await;
+    run(&session, &format!("CREATE EXTERNAL TABLE one STORED AS PARQUET LOCATION '{file}'")).await;
+    let marked = folder.path().join("marked.parquet").to_string_lossy().into_owned();
+    run(&session, &format!("COPY (SELECT JSON_PARSE(s) AS j, k FROM one) TO '{marked}' STORED AS PARQUET")).await;
+    run(&session, &format!("CREATE EXTERNAL TABLE marked STORED AS PARQUET LOCATION '{marked}'")).await;
+    for (item, expected) in [
+        ("$.a.b[1]", "20"),
+        ("$.a.b[k]", "20"),
+        ("$.n + 1", "8"),
+        ("-$.n", "-7"),
+        ("$.n = 7", "true"),
+        ("$.n::INT", "7"),
+        ("$.t::VARCHAR", "x"),
+        ("$.t LIKE 'x%'", "true"),
+        ("JSON_TYPEOF($.a)", "object"),
+        ("IS_ARRAY($.a.b)", "true"),
+        ("GET_ARRAY_LENGTH($.a.b)", "2"),
+        ("ARRAY_CONCAT($.a.b, ARRAY(1))", "[10,20,1]"),
+        ("COALESCE($.n, 1)", "7"),
+        ("NVL($.none, $.n)", "7"),
+        ("CASE WHEN k = 1 THEN $.n END", "7"),
+        ("CASE WHEN k = 1 THEN $ END.t::VARCHAR", "x"),
+        ("GREATEST($.n, 1)", "7"),
+        ("JSON_SERIALIZE($.a)", r#"{"b":[10,20]}"#),
+        ("OBJECT('x', $.t)", r#"{"x":"x"}"#),
+        ("SUM($.n)", "14"),
+        ("MAX($.n)", "7"),
+        ("COUNT(DISTINCT $.n)", "1"),
+    ] {
+        for (table, value) in [("one", "JSON_PARSE(s)"), ("marked", "j")] {
+            let sql = format!("SELECT {} AS x FROM {table} LIMIT 1", item.replace('$', value));
+            assert_eq!(self::value(&session, &sql).await, expected, "{sql}");
+        }
+    }
+    for sql in [
+        "SELECT SUM(e) FROM (SELECT JSON_PARSE(s) AS j FROM one) t, t.j.a.b AS e",
+        "SELECT SUM(e) FROM marked t, t.j.a.b AS e",
+    ] {
+        assert_eq!(value(&session, sql).await, "60", "{sql}");
+    }
+}

@@ -48,9 +48,8 @@ pub async fn plan(state: &SessionState, mut statement: Statement) -> Result<Logi
     let mut planned = Box::pin(state.statement_to_plan(statement.clone())).await;
     if planned.as_ref().is_err_and(is_of_equal_names)
         && let Some(statement) = rewrite::with_named_casts(&statement)
-        && let Ok(plan) = Box::pin(state.statement_to_plan(statement)).await
     {
-        planned = Ok(plan);
+        planned = Box::pin(state.statement_to_plan(statement)).await;
     }
     let plan = planned.map_err(|error: DataFusionError| rewrite::hint_at_quotes(error, &quoted_names))?;
     literals::check(&plan)?;

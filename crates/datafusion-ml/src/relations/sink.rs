@@ -176,8 +176,7 @@ impl StoredSink {
     }
 }
 
-/// How files are written. SUPER gets no statistics: no predicate on JSON text can use them, and where they tell that a
-/// column has one value only, DataFusion reads that value without what its field says.
+/// How files are written. SUPER gets no statistics: no predicate on JSON text can use them.
 fn parquet_options(global: ParquetOptions, schema: &Schema) -> TableParquetOptions {
     let mut options = TableParquetOptions { global, ..Default::default() };
     for field in schema.fields().iter().filter(|field| field.extension_type_name().is_some()) {

@@ -7,12 +7,14 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::internal_err;
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::function::{Arguments, Function, Returns, call, invoke};
 use super::json::{self, Json};
+use super::known::Known;
 use super::marker::is_super;
 
 /// A SUPER value as a value of another type; of another value a cast that answers NULL where it is not possible.
@@ -22,13 +24,19 @@ use super::marker::is_super;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct FromSuper {
     target: DataType,
+    known: Known,
     signature: Signature,
+}
+
+impl FromSuper {
+    fn new(target: DataType, known: Known) -> Self {
+        Self { target, known, signature: Signature::user_defined(Volatility::Immutable) }
+    }
 }
 
 /// The value in the type.
 pub(super) fn from_super(value: Expr, target: DataType) -> Expr {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(ScalarUDF::from(FromSuper { target, signature })).call(vec![value])
+    Arc::new(ScalarUDF::from(FromSuper::new(target, Known::default()))).call(vec![value])
 }
 
 /// A value of any type as SUPER: a text is a string, whatever it says. NULL of NULL.
@@ -61,8 +69,18 @@ impl ScalarUDFImpl for FromSuper {
         Ok(Arc::new(Field::new(self.name(), self.target.clone(), true)))
     }
 
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        Ok(match self.known.learn(&args, info) {
+            Some(known) => {
+                let cast = ScalarUDF::from(Self::new(self.target.clone(), known));
+                ExprSimplifyResult::Simplified(Arc::new(cast).call(args))
+            }
+            None => ExprSimplifyResult::Original(args),
+        })
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        invoke(args, |args| match args.fields.first() {
+        invoke(args, &self.known, |args| match args.fields.first() {
             Some(field) => from_super_or_cast(&args.array(0)?, field, &self.target),
             None => internal_err!("a cast needs a value"),
         })

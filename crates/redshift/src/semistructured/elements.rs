@@ -64,12 +64,6 @@ pub(super) fn marked(value: Expr) -> Expr {
     call(Function { name: "marked", arguments: 1..=1, returns: Returns::Super, invoke: texts }, vec![value])
 }
 
-/// The same, but never computed before there are rows: of a constant DataFusion forgets what is said of it.
-pub(super) fn marked_late(value: Expr) -> Expr {
-    let marked = Function { name: "marked_late", arguments: 1..=1, returns: Returns::Super, invoke: texts };
-    Arc::new(marked.volatile_udf()).call(vec![value])
-}
-
 fn texts(args: &Arguments) -> Result<ArrayRef> {
     Ok(cast(&args.array(0)?, &DataType::Utf8)?)
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue, not_impl_err, plan_err};
-use datafusion::datasource::listing::ListingTable;
-use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{
     Between, BinaryExpr, Case, Cast, InList, InSubquery, Like, ScalarFunction, SetComparison, Sort, TryCast,
@@ -16,14 +14,13 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, TableScan, lit,
-    when,
+    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, when,
 };
 
 use super::arithmetic::{NUMBER, arithmetic};
 use super::cast::{from_super, to_super};
 use super::compare::{comparison, key, order_key};
-use super::elements::{marked, marked_late};
+use super::elements::marked;
 use super::extremes::{self, greatest, least};
 use super::function::knows_super;
 use super::functions::JSON_TYPEOF;
@@ -48,11 +45,6 @@ pub(crate) fn finish(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// Finishes one node. If what is below has changed, what is said of a column goes up through it.
 fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed<LogicalPlan>> {
-    if let LogicalPlan::TableScan(scan) = &plan
-        && is_of_files(scan)
-    {
-        return mark_columns(plan);
-    }
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
     let is_sort = matches!(plan, LogicalPlan::Sort(_));
@@ -78,28 +70,6 @@ fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed
         Some(plan) => Transformed::yes(plan),
         None => finished,
     })
-}
-
-/// Whether the rows lie in files that anybody may have written.
-fn is_of_files(scan: &TableScan) -> bool {
-    source_as_provider(&scan.source).is_ok_and(|table| table.is::<ListingTable>())
-}
-
-/// The rows with their SUPER columns marked: where statistics tell that a column has one value in a file, DataFusion reads that
-/// value, and forgets what is said of the column.
-fn mark_columns(scan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if !scan.schema().fields().iter().any(|field| is_super(field)) {
-        return Ok(Transformed::no(scan));
-    }
-    let columns = scan.schema().iter().map(|(table, field)| {
-        let column = Expr::Column(Column::from((table, field)));
-        match is_super(field) {
-            true => marked_late(column).alias_qualified(table.cloned(), field.name()),
-            false => column,
-        }
-    });
-    let columns = columns.collect();
-    Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(scan))?)))
 }
 
 /// Whether the value is SUPER.

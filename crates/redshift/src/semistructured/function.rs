@@ -16,10 +16,11 @@ use datafusion::logical_expr::{
 
 use super::arithmetic::{NEGATIVE, NUMBER};
 use super::json;
+use super::known::Known;
 use super::marker::is_super;
 
 /// An immutable function of arguments of any type, which are taken as they come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Function {
     pub(super) name: &'static str,
     /// How many arguments it takes.
@@ -47,12 +48,12 @@ pub(super) struct Arguments {
 
 impl Function {
     pub(super) fn udf(self) -> ScalarUDF {
-        ScalarUDF::from(FunctionImpl { function: self, signature: Signature::user_defined(Volatility::Immutable) })
+        self.knowing(Known::default())
     }
 
-    /// The function as one that is computed with the rows only.
-    pub(super) fn volatile_udf(self) -> ScalarUDF {
-        ScalarUDF::from(FunctionImpl { function: self, signature: Signature::user_defined(Volatility::Volatile) })
+    fn knowing(self, known: Known) -> ScalarUDF {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        ScalarUDF::from(FunctionImpl { function: self, known, signature })
     }
 }
 
@@ -113,12 +114,13 @@ impl Texts {
 #[derive(Debug)]
 struct FunctionImpl {
     function: Function,
+    known: Known,
     signature: Signature,
 }
 
 impl PartialEq for FunctionImpl {
     fn eq(&self, other: &Self) -> bool {
-        self.function.name == other.function.name
+        self.function.name == other.function.name && self.known == other.known
     }
 }
 
@@ -127,6 +129,7 @@ impl Eq for FunctionImpl {}
 impl Hash for FunctionImpl {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.function.name.hash(state);
+        self.known.hash(state);
     }
 }
 
@@ -176,32 +179,47 @@ impl ScalarUDFImpl for FunctionImpl {
         match &self.function.returns {
             Returns::Super => Ok(super::marker::super_field(self.function.name)),
             Returns::Type(data_type) => Ok(Arc::new(Field::new(self.function.name, data_type.clone(), true))),
-            Returns::Computed(field) => field(&args),
+            Returns::Computed(field) => {
+                let arg_fields = self.known.fields(args.arg_fields);
+                field(&ReturnFieldArgs { arg_fields: &arg_fields, ..args })
+            }
         }
     }
 
-    /// Of a number that is not SUPER nothing is left to do.
+    /// Learns which arguments are SUPER. Of a number that is not nothing is left to do.
     fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let is_other = |value: &Expr| value.to_field(info.schema()).is_ok_and(|(_, field)| !is_super(&field));
-        Ok(match (self.function.name, args.pop()) {
-            (NUMBER, Some(value)) if is_other(&value) => ExprSimplifyResult::Simplified(value),
-            (NEGATIVE, Some(value)) if is_other(&value) => {
-                ExprSimplifyResult::Simplified(Expr::Negative(Box::new(value)))
+        let is_other = |value: &Expr| {
+            !self.known.is_super(0) && value.to_field(info.schema()).is_ok_and(|(_, field)| !is_super(&field))
+        };
+        Ok(match (self.function.name, args.as_mut_slice()) {
+            (NUMBER, [value]) if is_other(value) => ExprSimplifyResult::Simplified(std::mem::take(value)),
+            (NEGATIVE, [value]) if is_other(value) => {
+                ExprSimplifyResult::Simplified(Expr::Negative(Box::new(std::mem::take(value))))
             }
-            (_, last) => ExprSimplifyResult::Original(args.into_iter().chain(last).collect()),
+            _ => match self.known.learn(&args, info) {
+                Some(known) => {
+                    ExprSimplifyResult::Simplified(Arc::new(self.function.clone().knowing(known)).call(args))
+                }
+                None => ExprSimplifyResult::Original(args),
+            },
         })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        invoke(args, self.function.invoke)
+        invoke(args, &self.known, self.function.invoke)
     }
 }
 
 /// Calls the function once if all arguments are constant, and for every row otherwise.
-pub(super) fn invoke(args: ScalarFunctionArgs, body: impl Fn(&Arguments) -> Result<ArrayRef>) -> Result<ColumnarValue> {
+pub(super) fn invoke(
+    args: ScalarFunctionArgs,
+    known: &Known,
+    body: impl Fn(&Arguments) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
     let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
     let rows = if constant { 1 } else { args.number_rows };
-    let arguments = Arguments { values: args.args, fields: args.arg_fields, returns: args.return_field, rows };
+    let fields = known.fields(&args.arg_fields).into_owned();
+    let arguments = Arguments { values: args.args, fields, returns: args.return_field, rows };
     let answer = body(&arguments)?;
     if answer.len() != rows {
         return exec_err!("a function answered {} rows of {rows}", answer.len());

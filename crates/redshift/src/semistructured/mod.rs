@@ -18,6 +18,7 @@ mod function;
 mod functions;
 mod insert;
 mod json;
+mod known;
 mod marker;
 mod path;
 mod planner;

@@ -12,12 +12,14 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
 use super::function::{Arguments, invoke};
 use super::json;
+use super::known::Known;
 use super::marker::is_super;
 use super::step::{Step, field_of_step, one_step, plain_type};
 
@@ -26,12 +28,13 @@ use super::step::{Step, field_of_step, one_step, plain_type};
 pub(super) struct Path {
     /// Whether the null of JSON, at the end of the path, is a value.
     keeps_null: bool,
+    known: Known,
     signature: Signature,
 }
 
 impl Path {
-    fn new(keeps_null: bool) -> Self {
-        Self { keeps_null, signature: Signature::user_defined(Volatility::Immutable) }
+    fn new(keeps_null: bool, known: Known) -> Self {
+        Self { keeps_null, known, signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -42,7 +45,7 @@ pub(super) fn step(value: Expr, step: Expr) -> Expr {
             path.args.push(step);
             Expr::ScalarFunction(path)
         }
-        value => Arc::new(ScalarUDF::from(Path::new(false))).call(vec![value, step]),
+        value => Arc::new(ScalarUDF::from(Path::new(false, Known::default()))).call(vec![value, step]),
     }
 }
 
@@ -55,7 +58,7 @@ pub(super) fn attribute(value: Expr, name: &str) -> Expr {
 pub(super) fn keeping_null(expr: Expr) -> Expr {
     match expr {
         Expr::ScalarFunction(path) if path.func.inner().is::<Path>() => {
-            Arc::new(ScalarUDF::from(Path::new(true))).call(path.args)
+            Arc::new(ScalarUDF::from(Path::new(true, Known::default()))).call(path.args)
         }
         expr => expr,
     }
@@ -104,7 +107,8 @@ impl ScalarUDFImpl for Path {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let Some(root) = args.arg_fields.first() else { return internal_err!("a path needs a value") };
+        let fields = self.known.fields(args.arg_fields);
+        let Some(root) = fields.first() else { return internal_err!("a path needs a value") };
         let mut field = Arc::clone(root);
         for step in args.scalar_arguments.iter().skip(1) {
             field = field_of_step(&field, step.and_then(attribute_name));
@@ -112,8 +116,18 @@ impl ScalarUDFImpl for Path {
         Ok(Arc::new(field.as_ref().clone().with_name("path").with_nullable(true)))
     }
 
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        Ok(match self.known.learn(&args, info) {
+            Some(known) => {
+                let path = ScalarUDF::from(Self::new(self.keeps_null, known));
+                ExprSimplifyResult::Simplified(Arc::new(path).call(args))
+            }
+            None => ExprSimplifyResult::Original(args),
+        })
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        invoke(args, |args| walk(args, self.keeps_null))
+        invoke(args, &self.known, |args| walk(args, self.keeps_null))
     }
 }
 
