@@ -115,7 +115,10 @@ async fn a_failed_training_says_why_until_it_is_dropped_or_replaced() {
         assert_eq!(shown(&session, "Failure Reason").await, "the moon is full");
         assert_eq!(value(&session, "SELECT explain_model('m')").await, "{explanations: processing job failed}");
         let error = answer(&session, "SELECT f(3)").await;
-        assert!(error.contains("was not trained: the moon is full; DROP MODEL public.m"), "{error}");
+        assert!(
+            error.contains("was not trained at line 1, column 8: the moon is full; DROP MODEL public.m"),
+            "{error}"
+        );
         let error = answer(&session, CREATE).await;
         assert!(error.contains("model public.m has failed to train"), "{error}");
         gate.open();
@@ -346,7 +349,7 @@ async fn a_training_without_a_sign_of_life_is_told_of_as_failed() {
     let reason = shown(&session, "Failure Reason").await;
     assert!(reason.starts_with("interrupted: what trained it has given no sign of life for "), "{reason}");
     let error = answer(&session, "SELECT f(1)").await;
-    assert!(error.contains("public.m was not trained: interrupted"), "{error}");
+    assert!(error.contains("public.m was not trained at line 1, column 8: interrupted"), "{error}");
     assert!(try_answer(&session, CREATE).await.is_err());
     gate.open();
     try_answer(&session, REPLACE).await.unwrap();

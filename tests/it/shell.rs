@@ -237,7 +237,11 @@ fn a_model_whose_process_is_killed_while_it_trains_is_told_of_as_interrupted() {
     let interrupted = (0..1000).map(|_| show()).find(|shown| shown.contains("Model State,FAILED\n")).unwrap();
     assert!(interrupted.contains("Failure Reason,interrupted: "), "{interrupted}");
     let call = dfml(folder.path()).args(["-q", "-c", "SELECT f(-5, -5, 5, 0)"]).output().unwrap();
-    assert!(stderr(&call).contains("model public.m was not trained: interrupted"), "{}", stderr(&call));
+    assert!(
+        stderr(&call).contains("model public.m was not trained at line 1, column 8: interrupted"),
+        "{}",
+        stderr(&call)
+    );
     let replace = create.replace("CREATE MODEL", "CREATE OR REPLACE MODEL").replace("100000", "3");
     assert!(dfml(folder.path()).args(["-q", "-c", &replace]).output().unwrap().status.success());
     assert!(show().contains("Model State,READY\n"));

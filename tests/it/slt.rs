@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::tokenizer::Location;
 use datafusion_ml::{MlSession, find_error};
 use sqllogictest::{
     AsyncDB, DBOutput, DefaultColumnType, Runner, default_column_validator, default_normalizer, default_validator,
@@ -44,7 +45,9 @@ impl AsyncDB for Database {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Shown> {
         let frame = self.0.sql(sql).await?;
         let columns = frame.schema().fields().len();
-        let batches = frame.collect().await?;
+        // What is found out with the rows only has its place, too.
+        let start = Location { line: 1, column: 1 };
+        let batches = frame.collect().await.map_err(|error| self.0.with_place(error, sql, start))?;
         if columns == 0 {
             return Ok(DBOutput::StatementComplete(0));
         }

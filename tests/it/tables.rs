@@ -325,7 +325,7 @@ async fn what_has_no_effect_and_what_was_left_out_is_told() {
         "ENCODE, DISTSTYLE have no effect here",
         "public.t_a exists already, nothing was done",
         "STATUPDATE has no effect here",
-        "left out: COPY public.t_a: plain.txt, line 1: column a: 'a|1' is not a whole number (Int32)",
+        "left out: COPY public.t_a: plain.txt, line 1: column a: 'a|1' is not a whole number (INTEGER)",
     ];
     assert_eq!(notices.0.lock()[..4], expected);
 }
@@ -341,7 +341,8 @@ async fn who_drops_a_model_hears_of_the_views_that_call_it() {
     let told = "view public.t_v calls public.predict_class, which is gone; drop the view, or create a model with that function";
     assert_eq!(notices.0.lock().last().map(String::as_str), Some(told));
     let error = answer(&session, "SELECT * FROM t_v").await;
-    assert!(error.contains("view public.t_v cannot be read: ") && error.contains("predict_class"), "{error}");
+    assert!(error.starts_with("view public.t_v cannot be read at line 1, column 15: "), "{error}");
+    assert!(error.contains("predict_class"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,7 +403,6 @@ async fn super_made_of_a_column_with_one_value_in_its_file_is_super() {
         ("COALESCE($.n, 1)", "7"),
         ("NVL($.none, $.n)", "7"),
         ("CASE WHEN k = 1 THEN $.n END", "7"),
-        ("CASE WHEN k = 1 THEN $ END.t::VARCHAR", "x"),
         ("GREATEST($.n, 1)", "7"),
         ("JSON_SERIALIZE($.a)", r#"{"b":[10,20]}"#),
         ("OBJECT('x', $.t)", r#"{"x":"x"}"#),

@@ -30,7 +30,12 @@ impl Objective {
         let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
         fitting.iter().copied().find(|objective| plain(objective.name()) == plain(name)).ok_or_else(|| {
             let names: Vec<&str> = fitting.iter().map(|objective| objective.name()).collect();
-            Error::invalid(format!("OBJECTIVE '{name}' does not fit a {task}; it takes {}", names.join(", ")))
+            let problem = match task {
+                Task::BinaryClassification => "a classification with two classes",
+                Task::MulticlassClassification => "a classification with several classes",
+                _ => "a regression",
+            };
+            Error::invalid(format!("OBJECTIVE '{name}' does not fit {problem}; it takes {}", names.join(", ")))
         })
     }
 
@@ -148,7 +153,7 @@ mod tests {
     #[test]
     fn an_objective_of_another_task_is_refused() {
         let error = Objective::for_task(Some("auc"), Task::Regression).unwrap_err().to_string();
-        assert_eq!(error, "OBJECTIVE 'auc' does not fit a Regression; it takes MSE");
+        assert_eq!(error, "OBJECTIVE 'auc' does not fit a regression; it takes MSE");
         assert_eq!(Objective::for_task(Some("f1macro"), Task::MulticlassClassification), Ok(Objective::F1Macro));
         assert_eq!(Objective::for_task(None, Task::BinaryClassification), Ok(Objective::F1));
     }

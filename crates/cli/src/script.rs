@@ -39,8 +39,10 @@ async fn run_statements(shell: &Shell, text: &str) -> Result<()> {
         let (dialect, name) = (shell.session.dialect()?, dialect_name(shell));
         let mut parser = MlParser::new(&text, dialect.as_ref())?;
         while dialect_name(shell) == name {
+            let from = parser.location();
             let Some(statement) = parser.next_statement()? else { return Ok(()) };
-            shell.execute(statement).await?;
+            let executed = shell.execute(statement).await;
+            executed.map_err(|error| shell.session.with_place(error, &text, from))?;
         }
         let rest = blank_before(&text, parser.location());
         text = Cow::Owned(rest);

@@ -23,6 +23,7 @@ pub mod preprocessors;
 pub mod report;
 pub mod target;
 pub mod task;
+mod values;
 
 pub use algorithm::{Algorithm, Contributions, FitContext, FitRequest, Model, Parameters, Prediction, RawOutputs};
 pub use artifact::{FittedModel, Manifest};

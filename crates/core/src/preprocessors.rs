@@ -110,8 +110,12 @@ impl Preprocessors {
             return Ok(Self::default());
         }
         let form = r#"'none' or '[{"ColumnSet": ["a", "b"], "Transformers": ["StandardScaler"]}]'"#;
-        let value: Value = serde_json::from_str(text)
-            .map_err(|e| Error::invalid(format!("PREPROCESSORS is not valid JSON ({e}); it takes {form}")))?;
+        let value: Value = serde_json::from_str(text).map_err(|e| {
+            // The place within the text, and not in the statement.
+            let (reason, column) = (e.to_string(), e.column());
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            Error::invalid(format!("PREPROCESSORS is not valid JSON ({reason}, character {column}); it takes {form}"))
+        })?;
         let Value::Array(items) = value else {
             return Err(Error::invalid(format!("PREPROCESSORS takes {form}")));
         };

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::for_each_text;
+use crate::values::values_of;
 use crate::{Error, Result, Task};
 
 /// A classification may have this many classes.
@@ -92,13 +93,14 @@ impl TargetBuilder {
         let rule = rule.into();
         if !can_be_target(data_type) {
             return Err(Error::data(format!(
-                "target column {name} has type {data_type}; a target is an integer, a float, a boolean or text: cast it"
+                "target column {name} holds {}; a target is an integer, a float, a boolean or text: cast it",
+                values_of(data_type)
             )));
         }
         if rule == TaskRule::Given(Task::Regression) && is_text_or_boolean(data_type) {
             return Err(Error::data(format!(
-                "target column {name} has type {data_type}, but a regression predicts numbers; \
-                 cast the column or choose a classification"
+                "target column {name} holds {}, but a regression predicts numbers; cast the column or choose a classification",
+                values_of(data_type)
             )));
         }
         Ok(Self { name: name.to_owned(), data_type: data_type.clone(), rule, distinct: BTreeSet::new(), num_rows: 0 })

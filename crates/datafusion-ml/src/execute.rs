@@ -41,7 +41,8 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::ErrorKind;
 use datafusion_ml_core::options::nearest;
 
-pub(crate) use self::drop::no_such_relation;
+pub(crate) use self::drop::{no_such_column, no_such_relation, no_such_schema};
+pub(crate) use self::insert::check_takes_rows;
 pub use self::role::state_with_role;
 pub(crate) use self::role::{StatementRole, with_iam_role};
 use crate::authorize::{Marked, denied};
@@ -163,6 +164,9 @@ async fn relations(session: &MlSession, statement: &DFStatement) -> Result<Optio
                 None => show_ddl::execute(session, relations, variable).await,
                 path => Ok(path),
             },
+            SqlStatement::ShowCreate { obj_type, obj_name } => {
+                show_ddl::show_create(session, relations, obj_type, obj_name).await
+            }
             SqlStatement::Insert(insert) => insert::execute(session, insert).await,
             SqlStatement::Delete(delete) => modify::delete(session, relations, delete).await,
             SqlStatement::Update(update) => modify::update(session, relations, update).await,

@@ -3,7 +3,7 @@
 
 mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::common::SchemaError;
@@ -16,14 +16,18 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
-pub(crate) use self::wording::unknown_type;
+pub(crate) use self::wording::{found_late, unknown_type};
 use crate::catalog::{EXPLAIN_SUFFIX, IndexedEntry, PROBABILITY_SUFFIXES};
 use crate::session::MlSession;
 use crate::sql::{Walk, invalid_at};
 
 /// Where the names and literals of a statement stand first.
 #[derive(Debug, Default)]
-pub(crate) struct Places(BTreeMap<String, Span>);
+pub(crate) struct Places {
+    spans: BTreeMap<String, Span>,
+    /// The names, in lower case, before which no other stands, and behind which one does.
+    qualifiers: BTreeSet<String>,
+}
 
 impl Places {
     /// The places of the names of tables, columns, functions and types, and of literals.
@@ -38,12 +42,12 @@ impl Places {
     }
 
     fn ident(&mut self, ident: &Ident) {
-        self.0.entry(ident.value.to_lowercase()).or_insert(ident.span);
+        self.spans.entry(ident.value.to_lowercase()).or_insert(ident.span);
     }
 
     /// Where the name stands, or an empty span.
     fn get(&self, name: &str) -> Span {
-        self.0.get(&name.to_lowercase()).copied().unwrap_or_else(Span::empty)
+        self.spans.get(&name.to_lowercase()).copied().unwrap_or_else(Span::empty)
     }
 }
 
@@ -58,12 +62,15 @@ impl Visitor for Places {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
             Expr::Identifier(ident) => self.ident(ident),
-            Expr::CompoundIdentifier(parts) => parts.iter().for_each(|part| self.ident(part)),
+            Expr::CompoundIdentifier(parts) => {
+                self.qualifiers.extend(parts.first().map(|part| part.value.to_lowercase()));
+                parts.iter().for_each(|part| self.ident(part));
+            }
             Expr::Function(function) => {
                 self.name(&function.name);
                 if let [first, _, ..] = function.name.0.as_slice() {
                     let span = first.as_ident().map_or_else(Span::empty, |ident| ident.span);
-                    self.0.entry(unquoted(&function.name)).or_insert(span);
+                    self.spans.entry(unquoted(&function.name)).or_insert(span);
                 }
             }
             Expr::Cast { data_type: DataType::Custom(name, _), .. } => self.name(name),
@@ -78,7 +85,7 @@ impl Visitor for Places {
             Value::SingleQuotedString(text) => format!("'{text}'"),
             other => other.to_string(),
         };
-        self.0.entry(text.to_lowercase()).or_insert(value.span);
+        self.spans.entry(text.to_lowercase()).or_insert(value.span);
         ControlFlow::Continue(())
     }
 }
@@ -102,7 +109,20 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
         DataFusionError::SchemaError(unknown, _) => match unknown.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
                 let place = places.get(&field.name);
-                let names: Vec<&str> = valid_fields.iter().map(|field| field.name.as_str()).collect();
+                // A path into SUPER begins as the name of a table does.
+                let is_table = field.relation.is_none() && places.qualifiers.contains(&field.name);
+                let what = if is_table { "table or column" } else { "column" };
+                let tables = valid_fields.iter().filter_map(|field| field.relation.as_ref().map(|table| table.table()));
+                let tables = tables.filter(|_| is_table);
+                // Statements of ours add columns of their own.
+                let columns =
+                    valid_fields.iter().map(|field| field.name.as_str()).filter(|name| !name.starts_with('#'));
+                let mut names: Vec<&str> = Vec::new();
+                for name in tables.chain(columns) {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
                 let remedy = match (nearest(&field.name, names.iter().copied()), names.len()) {
                     (Some(near), _) => format!("did you mean {near}?"),
                     (None, 0) => "there are no columns here".to_owned(),
@@ -110,7 +130,7 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                     (None, 2..=12) => format!("there are {}", names.join(", ")),
                     (None, count) => format!("there are {} and {} more", names[..12].join(", "), count - 12),
                 };
-                invalid_at(place, format!("there is no column {}", field.flat_name()), quotes.unwrap_or(remedy))
+                invalid_at(place, format!("there is no {what} {}", field.flat_name()), quotes.unwrap_or(remedy))
             }
             _ => error,
         },
@@ -125,6 +145,10 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                     if let Some(elsewhere) = elsewhere(session, name) {
                         let fact = format!("there is no function {name} in schema {}", session_schema(&state));
                         return invalid_at(places.get(name), fact, format!("did you mean {elsewhere}?"));
+                    }
+                    if state.window_functions().contains_key(&name.to_lowercase()) {
+                        let remedy = format!("write {name}(...) OVER (ORDER BY column)");
+                        return invalid_at(places.get(name), format!("{name} needs a window"), remedy);
                     }
                     let candidates = functions(session, &state);
                     invalid_at(
@@ -142,13 +166,33 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                     )
                 }
                 Some(Unknown::Table(name)) => {
-                    let table = name.rsplit('.').next().unwrap_or(name);
+                    let (_, in_catalog) = name.split_once('.').unwrap_or(("", name));
+                    let (schema, table) = in_catalog.split_once('.').unwrap_or(("", in_catalog));
+                    if table.contains('/') {
+                        let fact = format!("there is no file {table}");
+                        return invalid_at(
+                            places.get(table),
+                            fact,
+                            "check the place, and that its files end in .parquet, .csv or .json",
+                        );
+                    }
+                    let schemas = schemas(&state);
+                    if schema != "information_schema" && !schemas.iter().any(|known| known == schema) {
+                        let fact = format!("there is no schema {schema}");
+                        return invalid_at(places.get(schema), fact, near(schema, &schemas, "SHOW SCHEMAS lists them"));
+                    }
                     let candidates = tables(&state);
                     invalid_at(
                         places.get(table),
-                        format!("there is no table {}", name.split_once('.').map_or(name, |(_, rest)| rest)),
+                        format!("there is no table {in_catalog}"),
                         near(table, &candidates, "SHOW TABLES lists them"),
                     )
+                }
+                Some(Unknown::Setting(name)) => {
+                    let names: Vec<String> =
+                        state.config_options().entries().into_iter().map(|entry| entry.key).collect();
+                    let place = places.get(name.rsplit('.').next().unwrap_or(name));
+                    invalid_at(place, format!("there is no setting {name}"), near(name, &names, "SHOW ALL lists them"))
                 }
                 None => error,
             }
@@ -162,6 +206,7 @@ enum Unknown<'a> {
     Function(&'a str),
     TableFunction(&'a str),
     Table(&'a str),
+    Setting(&'a str),
 }
 
 impl<'a> Unknown<'a> {
@@ -173,6 +218,11 @@ impl<'a> Unknown<'a> {
         }
         if let Some(rest) = text.strip_prefix("table function '") {
             return quoted(rest).map(Self::TableFunction);
+        }
+        if let Some((name, rest)) = text.strip_prefix('\'').and_then(|rest| rest.split_once('\''))
+            && rest.starts_with(" is not a variable")
+        {
+            return Some(Self::Setting(name));
         }
         let rest = text.strip_prefix("table '")?;
         rest.contains("' not found").then(|| quoted(rest)).flatten().map(Self::Table)
@@ -229,6 +279,11 @@ fn tables(state: &SessionState) -> Vec<String> {
     let schema = state.catalog_list().catalog(&options.default_catalog);
     let schema = schema.and_then(|catalog| catalog.schema(&options.default_schema));
     schema.map(|schema| schema.table_names()).unwrap_or_default()
+}
+
+fn schemas(state: &SessionState) -> Vec<String> {
+    let catalog = state.catalog_list().catalog(&state.config_options().catalog.default_catalog);
+    catalog.map(|catalog| catalog.schema_names()).unwrap_or_default()
 }
 
 fn near(name: &str, candidates: &[String], otherwise: &str) -> String {

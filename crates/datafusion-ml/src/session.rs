@@ -6,12 +6,13 @@ use std::sync::{Arc, Weak};
 
 use datafusion::common::{DFSchema, plan_datafusion_err};
 use datafusion::config::Dialect;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, dialect_from_str};
+use datafusion::sql::sqlparser::tokenizer::Location;
 use datafusion_ml_core::Algorithm;
 use datafusion_ml_redshift::{RedshiftDialect, copy_nested_as_json, planning_state};
 use parking_lot::Mutex;
@@ -24,12 +25,12 @@ use crate::catalog::{Action, Catalog, CatalogState, ModelName};
 use crate::copy::{LoadLog, register_last_copy};
 use crate::error::invalid;
 use crate::explain::register_explain_model;
-use crate::hints::{Places, with_hint};
+use crate::hints::{Places, found_late, with_hint};
 use crate::notices::Notices;
 use crate::options::MlOptions;
 use crate::predict_once;
 use crate::relations::{StoredCatalog, StoredRelations};
-use crate::sql::{MlParser, Statement};
+use crate::sql::{MlParser, Statement, with_place};
 use crate::store::{ObjectStores, RegisteredStores, SealingKeys, StoreOptions, StoreRoot, parse_store_url};
 use crate::tables::register_table_functions;
 use crate::train::TrainingProgress;
@@ -345,7 +346,10 @@ impl MlSession {
         }
         let mut statements = MlParser::parse_sql(sql, self.dialect()?.as_ref())?;
         match (statements.pop_front(), statements.is_empty()) {
-            (Some(statement), true) => self.execute(statement).await,
+            (Some(statement), true) => {
+                let executed = self.execute(statement).await;
+                executed.map_err(|error| self.with_place(error, sql, Location { line: 1, column: 1 }))
+            }
             (None, _) => Err(invalid("there is no statement in this text")),
             (Some(_), false) => Err(invalid("there are several statements in this text; run them one by one")),
         }
@@ -363,6 +367,15 @@ impl MlSession {
         }
         dialect_from_str(name)
             .ok_or_else(|| plan_datafusion_err!("there is no SQL dialect {name}; there are {}", Dialect::available()))
+    }
+
+    /// The error of [`Self::execute`] with the line and column of what it names, if it names no place and the statement has it: the
+    /// one that begins at `from` in the text. [`Self::sql`] does this by itself.
+    pub fn with_place(&self, error: DataFusionError, text: &str, from: Location) -> DataFusionError {
+        match self.dialect() {
+            Ok(dialect) => with_place(found_late(error), text, from, dialect.as_ref()),
+            Err(_) => error,
+        }
     }
 
     /// Runs one parsed statement; see [`MlSession::sql`].

@@ -110,10 +110,11 @@ impl Dialect for RedshiftDialect {
         supports_window_function_null_treatment_arg,
     }
 
-    // EXTRACT(mon FROM x), GROUP BY ROLLUP (..), `(+)`, which is refused in words of ours; and DataFusion's
+    // COMMENT ON, EXTRACT(mon FROM x), GROUP BY ROLLUP (..), `(+)`, which is refused in words of ours; and DataFusion's
     // aggregate(..) FILTER (WHERE ..), at no cost.
     yes! {
         allow_extract_custom,
+        supports_comment_on,
         supports_filter_during_aggregation,
         supports_group_by_expr,
         supports_outer_join_operator,

@@ -6,8 +6,10 @@
 
 mod approximate;
 mod assign;
+mod booleans;
 mod checked;
 mod decimals;
+mod delete;
 mod dialect;
 mod functions;
 pub mod json;
@@ -32,6 +34,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::parser::Parser;
 
 pub use approximate::drop_approximate;
+pub use delete::with_from;
 pub use dialect::RedshiftDialect;
 pub use literals::type_name;
 pub use rewrite::{keep_digits, rewrite};
@@ -85,6 +88,7 @@ pub fn planning_state(state: SessionState) -> Result<SessionState> {
     state.register_relation_planner(Arc::new(pivot::PivotPlanner))?;
     state.register_expr_planner(Arc::new(times::TimePlanner::default()))?;
     state.register_expr_planner(Arc::new(decimals::DecimalPlanner))?;
+    state.register_expr_planner(Arc::new(booleans::BooleanPlanner))?;
     // Last: a state that is built from another brings DataFusion's functions back, under their second names.
     functions::register(&mut state)?;
     Ok(state)

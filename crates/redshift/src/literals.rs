@@ -87,17 +87,27 @@ fn literal(expr: &Expr) -> Option<ScalarValue> {
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "BOOLEAN".to_owned(),
-        DataType::Int16 => "SMALLINT".to_owned(),
-        DataType::Int32 => "INTEGER".to_owned(),
-        DataType::Int64 => "BIGINT".to_owned(),
-        DataType::Float32 => "REAL".to_owned(),
+        DataType::Int8 | DataType::Int16 | DataType::UInt8 => "SMALLINT".to_owned(),
+        DataType::Int32 | DataType::UInt16 => "INTEGER".to_owned(),
+        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => "BIGINT".to_owned(),
+        DataType::Float16 | DataType::Float32 => "REAL".to_owned(),
         DataType::Float64 => "FLOAT".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            format!("DECIMAL({precision}, {scale})")
+        }
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            format!("DECIMAL({precision}, {scale})")
+        }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR".to_owned(),
         DataType::Date32 | DataType::Date64 => "DATE".to_owned(),
         DataType::Timestamp(_, None) => "TIMESTAMP".to_owned(),
         DataType::Timestamp(_, Some(_)) => "TIMESTAMPTZ".to_owned(),
-        DataType::Interval(_) => "INTERVAL".to_owned(),
-        other => other.to_string(),
+        DataType::Time32(_) | DataType::Time64(_) => "TIME".to_owned(),
+        DataType::Interval(_) | DataType::Duration(_) => "INTERVAL".to_owned(),
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::Struct(_) | DataType::Map(..) => "OBJECT".to_owned(),
+        nested if nested.is_nested() => "ARRAY".to_owned(),
+        DataType::Null => "NULL".to_owned(),
+        _ => "BINARY".to_owned(),
     }
 }

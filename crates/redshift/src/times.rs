@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::booleans;
 use crate::functions::{iso_text, scale_interval};
 use crate::operators::{compares, operator};
 
@@ -55,10 +56,10 @@ impl ExprPlanner for TimePlanner {
     }
 }
 
-/// Rewrites literals of dates and timestamps as ISO 8601 has them, which DataFusion reads, where they are compared or cast;
-/// whether there are any.
-pub(crate) fn read_literals(expr: &mut Expr, schema: &DFSchema) -> bool {
-    match expr {
+/// Rewrites literals of dates and timestamps as ISO 8601 has them, which DataFusion reads, where they are compared or cast, and
+/// texts in lists beside booleans; whether there are any.
+pub(crate) fn read_literals(expr: &mut Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(match expr {
         Expr::BinaryExpr(BinaryExpr { left, right, .. }) => {
             read_beside(left, right, schema) || read_beside(right, left, schema)
         }
@@ -66,11 +67,15 @@ pub(crate) fn read_literals(expr: &mut Expr, schema: &DFSchema) -> bool {
             read_beside(expr, low, schema) | read_beside(expr, high, schema)
         }
         Expr::InList(InList { expr, list, .. }) => {
-            list.iter_mut().map(|value| read_beside(expr, value, schema)).filter(|is_read| *is_read).count() > 0
+            let mut is_read = false;
+            for value in list {
+                is_read |= read_beside(expr, value, schema) || booleans::read_beside(expr, value, schema)?;
+            }
+            is_read
         }
         Expr::Cast(Cast { expr, field }) if is_moment(field.data_type()) => read(expr),
         _ => false,
-    }
+    })
 }
 
 /// A date, or a timestamp.

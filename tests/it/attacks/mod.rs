@@ -132,6 +132,14 @@ async fn refusal(session: &MlSession, sql: &str) -> String {
     }
 }
 
+/// What an error says, without where in the statement.
+fn placeless(error: &str) -> String {
+    match error.split_once(" at line ") {
+        Some((fact, rest)) => fact.to_owned() + rest.find([';', ':']).map_or("", |end| &rest[end..]),
+        None => error.to_owned(),
+    }
+}
+
 /// Past the session: `ctx.sql` of its context.
 async fn plain(session: &MlSession, sql: &str) -> Result<usize, String> {
     let frame = session.context().sql(sql).await.map_err(|e| e.to_string())?;

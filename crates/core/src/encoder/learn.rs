@@ -11,6 +11,7 @@ use super::column::{ColumnEncoder, Transform, is_number, is_text};
 use super::dates::{DatesLearner, is_temporal};
 use super::moments::Moments;
 use super::{CategoryEncoding, Encoder, Encoding, MissingValues};
+use crate::values::values_of;
 use crate::{Error, Preprocessors, Result, Transformer};
 
 /// One-hot encoding keeps this many categories, the most frequent ones; the others are encoded as none of them.
@@ -78,8 +79,9 @@ impl ColumnPlan {
         let can_be_learned = text || number || (is_temporal(&data_type) && vectorized);
         if !can_be_learned {
             return Err(Error::data(format!(
-                "column {name} has type {data_type}, which a model cannot learn from; cast it to a number or text, \
-                 take parts of it (EXTRACT), or leave it out of the query"
+                "column {name} holds {}, which a model cannot learn from; cast it to a number or text, take parts of it \
+                 (EXTRACT), or leave it out of the query",
+                values_of(&data_type)
             )));
         }
         let mut plan = Self {

@@ -27,6 +27,7 @@ use super::categories::for_each_text;
 use super::column::{is_number, is_text};
 use super::dates::is_temporal;
 use super::distinct::{Distinct, hash_bytes, hash_word};
+use crate::values::values_of;
 use crate::{Error, Result};
 
 /// A category has at most this many distinct values; text with more is of high cardinality.
@@ -144,8 +145,9 @@ impl ColumnProfiler {
         let (name, data_type) = (field.name().clone(), field.data_type().clone());
         if !is_text(&data_type) && !is_number(&data_type) && !is_temporal(&data_type) {
             return Err(Error::data(format!(
-                "column {name} has type {data_type}, which a model cannot learn from; cast it to a number, a date or \
-                 text, or leave it out of the query"
+                "column {name} holds {}, which a model cannot learn from; cast it to a number, a date or text, or leave it \
+                 out of the query",
+                values_of(&data_type)
             )));
         }
         Ok(Self {

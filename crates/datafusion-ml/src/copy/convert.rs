@@ -5,7 +5,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, Date32Array, StringArray, StringBuilder, TimestampMicrosecondArray};
 use datafusion::arrow::compute::{CastOptions, can_cast_types, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::types::NativeType;
 use datafusion::error::Result;
 use datafusion_ml_redshift::{is_super, type_name};
 use serde::de::IgnoredAny;
@@ -29,7 +28,7 @@ impl Target {
             false => Err(invalid(format!(
                 "column {} is of type {}, which COPY cannot read from text; use PARQUET",
                 field.name(),
-                field.data_type()
+                type_name(field.data_type())
             ))),
         }
     }
@@ -47,12 +46,12 @@ impl Target {
             (true, _, _) => "JSON document (super)".to_owned(),
             (_, Some(bytes), _) => format!("text of up to {bytes} bytes"),
             (_, _, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Int8) => {
-                format!("whole number ({})", self.field.data_type())
+                format!("whole number ({})", type_name(self.field.data_type()))
             }
             (_, _, DataType::Float32 | DataType::Float64) => "number".to_owned(),
             (_, _, DataType::Date32) => "date such as 2020-01-31".to_owned(),
             (_, _, DataType::Timestamp(..)) => "timestamp such as 2020-01-31 10:00:00".to_owned(),
-            (_, _, other) => NativeType::from(other.clone()).to_string(),
+            (_, _, other) => type_name(other),
         }
     }
 }

@@ -37,7 +37,10 @@ use self::load::{Loading, Rejections};
 pub(crate) use self::log::{LoadLog, register_last_copy};
 use crate::catalog::{Purpose, RelationName};
 use crate::error::invalid;
-use crate::execute::{answer, model_name, no_such_relation, notice_ignored, run_count, state_with_role, with_iam_role};
+use crate::execute::{
+    answer, check_takes_rows, model_name, no_such_column, no_such_relation, notice_ignored, run_count, state_with_role,
+    with_iam_role,
+};
 use crate::relations::{OfCopy, columns_of, folded};
 use crate::session::MlSession;
 use crate::sql::{Copy, CopyFormat};
@@ -51,6 +54,7 @@ pub(crate) async fn execute(session: &MlSession, statement: Copy) -> Result<Data
 async fn load(session: &MlSession, statement: &Copy) -> Result<DataFrame> {
     let name = model_name(session, &statement.table)?;
     let table = target_table(session, &name).await?;
+    check_takes_rows(&name, table.as_ref())?;
     let columns = loaded_columns(&name, table.as_ref(), &statement.columns)?;
     let files = sources::files(session, statement).await?;
     let places = files.iter().map(|file| Ok(file.url()?.get_url().clone())).collect::<Result<Vec<_>>>()?;
@@ -110,10 +114,9 @@ fn loaded_columns(name: &RelationName, table: &dyn TableProvider, listed: &[Iden
     let mut positions = Vec::with_capacity(listed.len());
     for ident in listed {
         let column = folded(ident);
-        let position = schema.index_of(&column).map_err(|_| {
-            let columns = schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
-            invalid(format!("table {name} has no column {column}; it has {}", columns.join(", ")))
-        })?;
+        let position = schema
+            .index_of(&column)
+            .map_err(|_| no_such_column(name, &column, schema.fields().iter().map(|field| field.name().as_str())))?;
         if positions.contains(&position) {
             return Err(invalid(format!("column {column} is named twice; name it once")));
         }

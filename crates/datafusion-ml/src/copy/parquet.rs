@@ -8,6 +8,7 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
+use datafusion_ml_redshift::type_name;
 
 use crate::catalog::RelationName;
 use crate::error::invalid;
@@ -39,9 +40,9 @@ pub(super) async fn table(
             "column {} of table {name} is {}, and column {} of the files is {}: incompatible Parquet schema; load a table \
              with such a column, and cast from there: INSERT INTO {name} SELECT ...",
             to.name(),
-            to.data_type(),
+            type_name(to.data_type()),
             from.name(),
-            from.data_type()
+            type_name(from.data_type())
         ))),
     }
 }

@@ -10,7 +10,9 @@ use datafusion::sql::sqlparser::ast::{ColumnDef, Expr, Ident, ObjectName, Select
 use super::create_table::Columns;
 use super::drop::readers;
 use super::insert::default_expression;
-use super::{model_name, no_rows, no_such_relation, plan_query, qualified_name, run_count, select_template};
+use super::{
+    model_name, no_rows, no_such_column, no_such_relation, plan_query, qualified_name, run_count, select_template,
+};
 use crate::authorize::denied;
 use crate::catalog::{Action, CatalogState, GrantEntry, Object, RelationEntry, RelationKind, RelationName, TableEntry};
 use crate::error::invalid;
@@ -61,10 +63,7 @@ async fn alter_columns(
     let position = |column: &Ident| {
         let column = folded(column);
         let found = table.columns.iter().position(|other| other.name == column);
-        found.ok_or_else(|| {
-            let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            invalid(format!("table {name} has no column {column}; it has {}", names.join(", ")))
-        })
+        found.ok_or_else(|| no_such_column(name, &column, table.columns.iter().map(|column| column.name.as_str())))
     };
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     match change {

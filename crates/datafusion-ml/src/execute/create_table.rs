@@ -15,7 +15,7 @@ use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{CreateTable as SqlCreateTable, Statement as SqlStatement};
 
 pub(super) use self::columns::Columns;
-use super::{model_name, no_rows, notice_ignored, plan_query, query, run_count};
+use super::{model_name, no_rows, no_such_schema, notice_ignored, plan_query, query, run_count};
 use crate::catalog::{Action, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName, TableEntry};
 use crate::error::invalid;
 use crate::relations::{Change, StoredRelations, TemporaryTable, columns_of, encode_schema, exists, write_plan};
@@ -156,7 +156,7 @@ async fn create_in_memory(
     let defaults = defaults.collect::<Result<_>>()?;
     let table = MemTable::try_new(Arc::clone(&schema_of_table), batches)?.with_column_defaults(defaults);
     let Some(schema) = relations.context_schema(&name.schema) else {
-        return Err(invalid(format!("there is no schema {0}; CREATE SCHEMA {0} first", name.schema)));
+        return Err(no_such_schema(&session.shared.catalog.cached(), &name.schema));
     };
     schema.deregister_table(&name.name)?;
     let table_name = name.name.clone();

@@ -187,6 +187,29 @@ pub(crate) fn no_such_relation(session: &MlSession, state: &CatalogState, name: 
     invalid(format!("there is no table {name}; {hint}"))
 }
 
+/// The error for a name that none of the table's columns has.
+pub(crate) fn no_such_column<'a>(
+    table: &RelationName,
+    name: &str,
+    columns: impl Iterator<Item = &'a str>,
+) -> DataFusionError {
+    let columns: Vec<&str> = columns.collect();
+    let remedy = match nearest(name, columns.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("it has {}", columns.join(", ")),
+    };
+    invalid(format!("table {table} has no column {name}; {remedy}"))
+}
+
+/// The error for a name that no schema has.
+pub(crate) fn no_such_schema(state: &CatalogState, name: &str) -> DataFusionError {
+    let remedy = match nearest(name, state.schemas().map(|schema| schema.name.as_str())) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("SHOW SCHEMAS lists them, and CREATE SCHEMA {name} makes it"),
+    };
+    invalid(format!("there is no schema {name}; {remedy}"))
+}
+
 async fn drop_schema(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
@@ -202,7 +225,7 @@ async fn drop_schema(
     let decide = |state: &CatalogState| {
         is_there = relations.has_schema(state, &name);
         if !is_there && !if_exists {
-            return Err(invalid(format!("there is no schema {name}; SHOW TABLES lists those in which something lies")));
+            return Err(no_such_schema(state, &name));
         }
         if is_there && !session.shared.guard.rights(state).owns_schema(state, &name) {
             return Err(denied(format!("permission denied for schema {name}; it can be dropped by its owner")));

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::{Ident, Spanned};
 
+use super::drop::no_such_schema;
 use super::identities::missing;
 use super::{model_name, no_such_model, no_such_relation};
 use crate::authorize::{Rights, denied};
-use crate::catalog::{Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege, Purpose};
+use crate::catalog::{
+    Access, Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege, Purpose,
+};
 use crate::error::invalid;
 use crate::relations::folded;
 use crate::session::MlSession;
@@ -33,7 +36,7 @@ pub(super) async fn grant(session: &MlSession, grant: &Grant) -> Result<()> {
         let mut actions = Vec::new();
         for (object, privilege) in granted(session, state, &rights, grant)? {
             for name in &grant.grantees {
-                let grantee = grantee(state, name)?;
+                let grantee = grantee(&rights, state, name)?;
                 check_grantee(state, privilege, &object, &grantee)?;
                 let key = GrantKey { object: object.clone(), privilege, grantee };
                 let before = state.access().grants.get(&key);
@@ -56,7 +59,7 @@ pub(super) async fn revoke(session: &MlSession, grant: &Grant) -> Result<()> {
         let mut actions = Vec::new();
         for (object, privilege) in granted(session, state, &rights, grant)? {
             for name in &grant.grantees {
-                let grantee = grantee(state, name)?;
+                let grantee = grantee(&rights, state, name)?;
                 let is_first = grant.privileges.first() == Some(&privilege);
                 if is_first {
                     actions.extend(keep_other_purposes(state, &grant.privileges, &object, &grantee));
@@ -171,7 +174,7 @@ fn granted(
         GrantObject::Roles(names) => {
             let object = |name: &_| match folded(name) {
                 name if state.access().roles.contains_key(&name) => Ok(Object::Role(name)),
-                name => Err(missing(IdentityKind::Role, &name)),
+                name => Err(missing(told(rights, state), IdentityKind::Role, &name)),
             };
             (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Member])
         }
@@ -227,11 +230,16 @@ fn granted(
 fn schema_of(state: &CatalogState, name: &Ident) -> Result<String> {
     match folded(name) {
         name if name == "public" || state.has_schema(&name) => Ok(name),
-        name => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
+        name => Err(no_such_schema(state, &name)),
     }
 }
 
-fn grantee(state: &CatalogState, name: &GranteeName) -> Result<Grantee> {
+/// The identities, if their names may be told.
+fn told<'a>(rights: &Rights, state: &'a CatalogState) -> Option<&'a Access> {
+    rights.is_superuser().then(|| state.access())
+}
+
+fn grantee(rights: &Rights, state: &CatalogState, name: &GranteeName) -> Result<Grantee> {
     let (access, kind, name) = (state.access(), name.kind, folded(&name.name));
     let is_there = match kind {
         IdentityKind::User => access.users.contains_key(&name),
@@ -246,7 +254,7 @@ fn grantee(state: &CatalogState, name: &GranteeName) -> Result<Grantee> {
         (false, IdentityKind::User) if access.roles.contains_key(&name) => {
             Err(denied(format!("there is no user {name}, but a role; write ROLE {name}")))
         }
-        (false, _) => Err(missing(kind, &name)),
+        (false, _) => Err(missing(told(rights, state), kind, &name)),
         (_, IdentityKind::User) => Ok(Grantee::User(name)),
         (_, IdentityKind::Group) => Ok(Grantee::Group(name)),
         (_, IdentityKind::Role) => Ok(Grantee::Role(name)),

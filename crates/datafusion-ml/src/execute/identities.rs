@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::Ident;
+use datafusion_ml_core::options::nearest;
 
 use super::{MAX_NAME_BYTES, grants, no_rows, notice_ignored};
 use crate::authorize::{denied, verifier};
@@ -38,8 +39,11 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
                     check_not_an_owner(session, state, &name)?;
                 }
                 let join = |group: &String| {
-                    let mut group =
-                        access.groups.get(group).cloned().ok_or_else(|| missing(IdentityKind::Group, group))?;
+                    let mut group = access
+                        .groups
+                        .get(group)
+                        .cloned()
+                        .ok_or_else(|| missing(Some(access), IdentityKind::Group, group))?;
                     group.members.insert(name.clone());
                     Ok(Action::PutGroup(group))
                 };
@@ -69,7 +73,11 @@ pub(super) async fn execute(session: &MlSession, statement: AccessStatement) -> 
         AccessStatement::AlterGroup(name, change, members) => {
             let (name, members) = (folded(&name), members.iter().map(folded).collect::<BTreeSet<_>>());
             commit(session, "ALTER GROUP", |_, access| {
-                let mut group = access.groups.get(&name).cloned().ok_or_else(|| missing(IdentityKind::Group, &name))?;
+                let mut group = access
+                    .groups
+                    .get(&name)
+                    .cloned()
+                    .ok_or_else(|| missing(Some(access), IdentityKind::Group, &name))?;
                 check_users(access, &members)?;
                 match change {
                     MemberChange::Add => group.members.extend(members.clone()),
@@ -132,7 +140,12 @@ async fn alter_user(session: &MlSession, name: &str, options: &UserOptions) -> R
         if !rights.owns(name) || options.superuser.is_some() || valid_until.is_some() {
             rights.check_superuser("ALTER USER of another, CREATEUSER and VALID UNTIL")?;
         }
-        let mut user = state.access().users.get(name).cloned().ok_or_else(|| missing(IdentityKind::User, name))?;
+        let mut user = state
+            .access()
+            .users
+            .get(name)
+            .cloned()
+            .ok_or_else(|| missing(Some(state.access()), IdentityKind::User, name))?;
         if options.password.is_some() {
             user.verifier.clone_from(&verifier);
         }
@@ -161,7 +174,7 @@ async fn drop_identities(session: &MlSession, kind: IdentityKind, if_exists: IfE
             };
             match (is_there, if_exists) {
                 (false, IfExists::Yes) => continue,
-                (false, IfExists::No) => return Err(nothing_to_drop(kind, name)),
+                (false, IfExists::No) => return Err(nothing_to_drop(access, kind, name)),
                 _ => {}
             }
             actions.push(match kind {
@@ -238,21 +251,34 @@ fn check_free(is_taken: bool, kind: IdentityKind, name: &str) -> Result<()> {
 
 fn check_users(access: &Access, names: &BTreeSet<String>) -> Result<()> {
     match names.iter().find(|name| !access.users.contains_key(*name)) {
-        Some(name) => Err(missing(IdentityKind::User, name)),
+        Some(name) => Err(missing(Some(access), IdentityKind::User, name)),
         None => Ok(()),
     }
 }
 
-/// The error for a name that nobody has.
-pub(super) fn missing(kind: IdentityKind, name: &str) -> DataFusionError {
-    let create = kind.to_string().to_uppercase();
-    denied(format!("there is no {kind} {name}; CREATE {create} {name} first"))
+/// The error for a name that nobody has; `access` is given to whom the other names may be told.
+pub(super) fn missing(access: Option<&Access>, kind: IdentityKind, name: &str) -> DataFusionError {
+    let create = || format!("CREATE {} makes one", kind.to_string().to_uppercase());
+    let remedy = access.and_then(|access| near(access, kind, name)).unwrap_or_else(create);
+    denied(format!("there is no {kind} {name}; {remedy}"))
 }
 
 /// The error for a name that nobody has, of those that are to be dropped.
-fn nothing_to_drop(kind: IdentityKind, name: &str) -> DataFusionError {
-    let drop = kind.to_string().to_uppercase();
-    denied(format!("there is no {kind} {name}; DROP {drop} IF EXISTS does nothing then"))
+fn nothing_to_drop(access: &Access, kind: IdentityKind, name: &str) -> DataFusionError {
+    let leave = || format!("DROP {} IF EXISTS does nothing then", kind.to_string().to_uppercase());
+    let remedy = near(access, kind, name).unwrap_or_else(leave);
+    denied(format!("there is no {kind} {name}; {remedy}"))
+}
+
+/// The question whether a name like it is meant, if there is one.
+fn near(access: &Access, kind: IdentityKind, name: &str) -> Option<String> {
+    let names: Vec<&String> = match kind {
+        IdentityKind::User => access.users.keys().collect(),
+        IdentityKind::Group => access.groups.keys().collect(),
+        IdentityKind::Role => access.roles.keys().collect(),
+        IdentityKind::Public => Vec::new(),
+    };
+    nearest(name, names.iter().map(|name| name.as_str())).map(|near| format!("did you mean {near}?"))
 }
 
 fn name_of(name: &Ident) -> Result<String> {

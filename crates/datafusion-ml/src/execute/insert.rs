@@ -24,6 +24,19 @@ use crate::relations::{columns_of, folded, takes_no_null};
 use crate::resolve::resolve;
 use crate::session::MlSession;
 
+/// Fails if it is an external table of files to which no rows can be added.
+pub(crate) fn check_takes_rows(name: &RelationName, table: &dyn TableProvider) -> Result<()> {
+    if let Some(listing) = table.downcast_ref::<ListingTable>()
+        && listing.table_paths().iter().all(|path| !path.is_collection())
+    {
+        return Err(invalid(format!(
+            "{name} is an external table of one file, which takes no rows; create it with a folder (LOCATION 'folder/'), or a \
+             table in the store"
+        )));
+    }
+    Ok(())
+}
+
 /// Inserts rows; `None`, and nothing done, if DataFusion is to say what is wrong with the table's name.
 pub(super) async fn execute(session: &MlSession, insert: &Insert) -> Result<Option<DataFrame>> {
     let TableObject::TableName(name) = &insert.table else { return Ok(None) };
@@ -33,14 +46,7 @@ pub(super) async fn execute(session: &MlSession, insert: &Insert) -> Result<Opti
         return Ok(None);
     }
     let table = session.context().table_provider(reference).await?;
-    if let Some(listing) = table.downcast_ref::<ListingTable>()
-        && listing.table_paths().iter().all(|path| !path.is_collection())
-    {
-        return Err(invalid(format!(
-            "{name} is an external table of one file, which takes no rows; create it with a folder (LOCATION 'folder/'), or a \
-             table in the store"
-        )));
-    }
+    check_takes_rows(&name, table.as_ref())?;
     let mut insert = insert.clone();
     fill_defaults(session, table.as_ref(), &mut insert)?;
     keep_decimals(&table.schema(), &mut insert);

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken as A
 use datafusion::sql::sqlparser::ast::{Assignment, AssignmentTarget, CaseWhen, Expr, Ident, ObjectName, SelectItem};
 use datafusion_ml_redshift::{is_super, keep_digits};
 
+use super::drop::no_such_column;
 use super::insert::{default_expression, is_default};
 use crate::catalog::{RelationEntry, TableEntry};
 use crate::error::invalid;
@@ -180,7 +181,8 @@ pub(super) fn given_value(
     check_is_whole(entry, table, name)?;
     let name = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
     let Some(position) = table.columns.iter().position(|column| column.name == name) else {
-        return Err(invalid(format!("table {} has no column {name}", entry.name)));
+        let columns = table.columns.iter().map(|column| column.name.as_str());
+        return Err(no_such_column(&entry.name, &name, columns));
     };
     let column = &table.columns[position];
     if is_default(value) {

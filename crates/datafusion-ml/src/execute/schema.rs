@@ -39,7 +39,7 @@ pub(super) async fn create(
     let decide = |state: &CatalogState| {
         session.shared.guard.rights(state).check_superuser("CREATE SCHEMA")?;
         if owner != session.user() && !state.access().users.contains_key(&owner) {
-            return Err(missing(IdentityKind::User, &owner));
+            return Err(missing(Some(state.access()), IdentityKind::User, &owner));
         }
         is_there = relations.has_schema(state, &name);
         match (is_there, if_not_exists) {

@@ -1,11 +1,11 @@
-//! `SHOW TABLE name` and `SHOW VIEW name`: the statement that makes it.
+//! `SHOW TABLE name` or `SHOW CREATE TABLE name`, and `SHOW VIEW name`: the statement that makes it.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ShowCreateObject};
 use datafusion_ml_redshift::type_name;
 
 use super::drop::no_such_relation;
@@ -16,7 +16,7 @@ use crate::error::invalid;
 use crate::relations::{StoredRelations, decode_schema};
 use crate::session::MlSession;
 
-/// Answers such a statement; `None` for `SHOW` of anything else, and of tables that are not in the store.
+/// Answers such a statement; `None` for `SHOW` of anything else.
 pub(super) async fn execute(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
@@ -28,10 +28,35 @@ pub(super) async fn execute(
         return Ok(None);
     }
     let name = model_name(session, &ObjectName::from(name.to_vec()))?;
-    let state = relations.catalog.refresh().await?;
     if relations.is_of_context(&name) {
         return Err(invalid(format!("{name} is in memory only, and nobody has kept the statement that made it")));
     }
+    show(session, relations, name, is_view).await.map(Some)
+}
+
+/// Answers `SHOW CREATE TABLE` of a table; `None` of what is DataFusion's to show: views, and tables in memory.
+pub(super) async fn show_create(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    kind: &ShowCreateObject,
+    name: &ObjectName,
+) -> Result<Option<DataFrame>> {
+    let name = model_name(session, name)?;
+    let state = relations.catalog.refresh().await?;
+    let is_table = relations.find_in(&state, &name).is_some_and(|entry| !matches!(entry.kind, RelationKind::View(_)));
+    match *kind == ShowCreateObject::Table && is_table && !relations.is_of_context(&name) {
+        true => show(session, relations, name, false).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+async fn show(
+    session: &MlSession,
+    relations: &Arc<StoredRelations>,
+    name: RelationName,
+    is_view: bool,
+) -> Result<DataFrame> {
+    let state = relations.catalog.refresh().await?;
     let Some(entry) = relations.find_in(&state, &name) else { return Err(no_such_relation(session, &state, &name)) };
     // What a view and an external table read is their owner's secret.
     if entry.table().is_none() && !session.shared.guard.rights(&state).owns(&entry.owner) {
@@ -48,7 +73,7 @@ pub(super) async fn execute(
         }
     };
     let text: ArrayRef = Arc::new(StringArray::from(vec![text]));
-    answer(session, RecordBatch::try_from_iter([(header, text)])?).map(Some)
+    answer(session, RecordBatch::try_from_iter([(header, text)])?)
 }
 
 fn table_text(name: &RelationName, table: &TableEntry) -> Result<String> {

@@ -25,8 +25,9 @@ pub(super) fn training_spec(
     check_columns(schema)?;
     let target = statement.target.as_ref().map(|ident| target_column(ident, schema)).transpose()?;
     let columns = schema.fields().len();
-    if target.is_some() && columns < 2 {
-        return Err(invalid("the query gives only the target; it needs at least one more column to learn from"));
+    if let Some(target) = statement.target.as_ref().filter(|_| columns < 2) {
+        let fact = format!("TARGET {} is the only column of the query", target.value);
+        return Err(invalid_at(target.span, fact, "let it give at least one more column to learn from"));
     }
     let defaults = session.options();
     if !(0.0..=0.9).contains(&defaults.validation_fraction) {

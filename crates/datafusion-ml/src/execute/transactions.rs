@@ -1,4 +1,4 @@
-//! `BEGIN`, `COMMIT`, `ROLLBACK` and `ANALYZE`, of which scripts are full.
+//! `BEGIN`, `COMMIT`, `ROLLBACK`, `ANALYZE` and `COMMENT`, of which scripts are full.
 //!
 //! Each statement takes effect by itself, as a whole or not at all, and others see it at once. So `BEGIN` and `COMMIT` have no
 //! effect, and `ROLLBACK`, which would have to take back what others have seen, is refused.
@@ -12,7 +12,7 @@ use super::no_rows;
 use crate::error::invalid;
 use crate::session::MlSession;
 
-/// Carries out such a statement; `None`, and nothing done, for others. Fails for ROLLBACK.
+/// Carries out such a statement, with a notice; `None`, and nothing done, for others. Fails for ROLLBACK.
 pub(super) fn execute(session: &MlSession, statement: &DFStatement) -> Result<Option<DataFrame>> {
     let DFStatement::Statement(statement) = statement else { return Ok(None) };
     match statement.as_ref() {
@@ -31,6 +31,7 @@ pub(super) fn execute(session: &MlSession, statement: &DFStatement) -> Result<Op
         SqlStatement::Analyze { .. } => {
             session.notice("ANALYZE has no effect here: the files of a table have their statistics with them");
         }
+        SqlStatement::Comment { .. } => session.notice("COMMENT has no effect here: nothing keeps it"),
         _ => return Ok(None),
     }
     no_rows(session).map(Some)

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use datafusion_ml_core::options::nearest;
 
 use super::Places;
+use crate::error::invalid;
 use crate::sql::invalid_at;
 
 /// Names of types, for those that are misspelt.
@@ -53,6 +54,11 @@ pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFu
                 format!("several tables have a column {}", field.name),
                 format!("say which one is meant: table.{}", field.name),
             )),
+            SchemaError::DuplicateUnqualifiedField { name } => Some(invalid_at(
+                places.get(name),
+                format!("two columns are called {name}"),
+                "give one of them another name with AS",
+            )),
             _ => None,
         },
         DataFusionError::Plan(text)
@@ -62,9 +68,64 @@ pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFu
             .or_else(|| unfit_arguments(text, places))
             .or_else(|| unfit_operands(text))
             .or_else(|| ungrouped(text, places))
-            .or_else(|| unknown_type(text, |name| places.get(name))),
+            .or_else(|| unknown_type(text, |name| places.get(name)))
+            .or_else(|| unequal_rows(text))
+            .or_else(|| unknown_parameter(text, places)),
         _ => None,
     }
+}
+
+/// An error that DataFusion finds after planning only, in our words if it is one of those that are known here.
+pub(crate) fn found_late(error: DataFusionError) -> DataFusionError {
+    let text = error.strip_backtrace();
+    in_our_words(&text).map_or(error, invalid)
+}
+
+fn in_our_words(text: &str) -> Option<&'static str> {
+    const FACTS: [(&str, &str); 3] = [
+        (
+            "Correlated scalar subquery must be aggregated",
+            "(SELECT ...) looks at a row outside of it, and may have several rows where one value is wanted; write an \
+             aggregate, as in (SELECT MAX(x) ...), or join its table",
+        ),
+        (
+            "does not support logical expression ScalarSubquery",
+            "(SELECT ...) looks at a row outside of it by something else than = in WHERE; join its table, and GROUP BY what \
+             tells the outer rows apart",
+        ),
+        (
+            "Optimizer rule 'scalar_subquery_to_join' failed",
+            "(SELECT ...) looks at a row outside of it by something else than = in WHERE; join its table, and GROUP BY what \
+             tells the outer rows apart",
+        ),
+    ];
+    FACTS.iter().find(|(said, _)| text.contains(said)).map(|(_, fact)| *fact)
+}
+
+/// An argument by a name that the function has not.
+fn unknown_parameter(text: &str, places: &Places) -> Option<DataFusionError> {
+    let (name, rest) = text.strip_prefix("Unknown parameter name '")?.split_once('\'')?;
+    let names: Vec<&str> = rest.split_once('[')?.1.split(']').next()?.split(", ").collect();
+    let remedy = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Some(invalid_at(places.get(name), format!("there is no parameter {name}"), remedy))
+}
+
+/// Rows of VALUES, and queries of UNION, of different lengths.
+fn unequal_rows(text: &str) -> Option<DataFusionError> {
+    if let Some(rest) = text.strip_prefix("Inconsistent data length across values list: got ") {
+        let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+        let (got, row, expected) = (numbers.next()?, numbers.next()?.parse::<usize>().ok()?, numbers.next()?);
+        let fact = format!("row {} of VALUES has {got} values, and {expected} are wanted", row + 1);
+        return Some(invalid_at(Span::empty(), fact, "give every row a value for each column"));
+    }
+    let is_of_union = text.contains("queries have different number of columns");
+    is_of_union.then(|| {
+        let fact = "the queries of UNION have different numbers of columns";
+        invalid_at(Span::empty(), fact, "give both as many; NULL AS name fills up")
+    })
 }
 
 /// Of a literal we say ourselves that it is no value of its type.
@@ -88,14 +149,16 @@ fn unfit_arguments(text: &str, places: &Places) -> Option<DataFusionError> {
         "" => format!("{name} needs an argument"),
         types => format!("{name} cannot take ({})", in_sql(types)),
     };
-    let mut candidates: Vec<&str> =
-        rest.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')).collect();
+    let candidates =
+        rest.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')'));
+    let mut candidates: Vec<String> = candidates.map(in_sql).collect();
     candidates.dedup();
-    let remedy = match candidates.as_slice() {
-        [] | ["UserDefined"] => String::new(),
-        candidates => {
-            format!("it takes {}", candidates.iter().map(|types| in_sql(types)).collect::<Vec<_>>().join(" or "))
-        }
+    // What is said of signatures in other words than those of types helps nobody.
+    let is_of_types =
+        |types: &String| !types.is_empty() && types.chars().all(|c| c.is_ascii_uppercase() || ", ".contains(c));
+    let remedy = match candidates.iter().all(is_of_types) && !candidates.is_empty() {
+        true => format!("it takes {}", candidates.join(" or ")),
+        false => String::new(),
     };
     Some(invalid_at(place, fact, remedy))
 }
@@ -134,17 +197,27 @@ pub(crate) fn unknown_type(text: &str, place: impl FnOnce(&str) -> Span) -> Opti
 
 /// Types by their names in SQL.
 fn in_sql(types: &str) -> String {
-    const NAMES: [(&str, &str); 10] = [
+    const NAMES: [(&str, &str); 19] = [
+        ("String(1)", "VARCHAR"),
+        ("String(2)", "VARCHAR, VARCHAR"),
         ("Boolean", "BOOLEAN"),
+        ("UInt8", "SMALLINT"),
+        ("UInt16", "INTEGER"),
+        ("UInt32", "BIGINT"),
+        ("UInt64", "BIGINT"),
+        ("Int8", "SMALLINT"),
         ("Int16", "SMALLINT"),
         ("Int32", "INTEGER"),
-        ("UInt64", "BIGINT"),
         ("Int64", "BIGINT"),
+        ("LargeUtf8", "VARCHAR"),
+        ("Decimal", "DECIMAL"),
+        ("Duration", "INTERVAL"),
         ("Float32", "REAL"),
         ("Float64", "FLOAT"),
         ("Date32", "DATE"),
         ("Utf8View", "VARCHAR"),
         ("Utf8", "VARCHAR"),
     ];
-    NAMES.iter().fold(types.to_owned(), |types, (arrow, sql)| types.replace(arrow, sql))
+    let types = types.replace("Decimal128", "DECIMAL").replace("Interval", "INTERVAL");
+    NAMES.iter().fold(types, |types, (arrow, sql)| types.replace(arrow, sql))
 }

@@ -40,8 +40,7 @@ pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
 pub(crate) use self::temporary::TemporaryTable;
 use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName};
-use crate::error::invalid;
-use crate::execute::StatementRole;
+use crate::execute::{StatementRole, no_such_schema};
 use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
@@ -124,7 +123,7 @@ impl StoredRelations {
     pub(crate) fn check_schema(&self, state: &CatalogState, name: &str) -> Result<()> {
         match self.has_schema(state, name) {
             true => Ok(()),
-            false => Err(invalid(format!("there is no schema {name}; CREATE SCHEMA {name} first"))),
+            false => Err(no_such_schema(state, name)),
         }
     }
 

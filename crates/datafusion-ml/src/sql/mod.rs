@@ -38,7 +38,7 @@ pub use functions::{
 };
 pub use location::invalid_at;
 pub use parser::MlParser;
-pub(crate) use parser::like_name;
+pub(crate) use parser::{like_name, with_place};
 pub use settings::{ExternalSettings, Frequency, Percentile, RequestType, ResponseType, Settings};
 pub use tables::CreateTable;
 pub use unload::{Unload, UnloadFormat};

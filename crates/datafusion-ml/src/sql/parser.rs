@@ -9,6 +9,7 @@ mod create_external_model;
 mod create_model;
 mod create_table;
 mod keywords;
+mod place;
 mod refused;
 mod settings;
 mod unload;
@@ -25,13 +26,14 @@ use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 use datafusion_ml_core::options::nearest;
-use datafusion_ml_redshift::{drop_approximate, keep_null_markers, parenthesize_unpivot};
+use datafusion_ml_redshift::{drop_approximate, keep_null_markers, parenthesize_unpivot, with_from};
 
 use self::keywords::{near_keyword, with_near_keyword};
 use super::ast::{DropModel, ExplainCreateModel, IamRole, ShowModel, Statement};
 use super::location::{inner_error, invalid_at};
 use bounds::check_bounds;
 pub(crate) use create_table::like_name;
+pub(crate) use place::with_place;
 
 /// A parser of SQL with Redshift ML's statements. Everything else is left to DataFusion's [`DFParser`].
 pub struct MlParser<'a> {
@@ -51,7 +53,7 @@ impl<'a> MlParser<'a> {
         let mut tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?;
         if dialect.is::<RedshiftSqlDialect>() {
             keep_null_markers(&mut tokens, sql);
-            tokens = drop_approximate(parenthesize_unpivot(tokens));
+            tokens = with_from(drop_approximate(parenthesize_unpivot(tokens)));
         }
         check_bounds(&tokens)?;
         let builder = DFParserBuilder::new(tokens).with_dialect(dialect).with_recursion_limit(recursion_limit);
@@ -123,12 +125,11 @@ impl<'a> MlParser<'a> {
             self.skip(if if_exists { 2 } else { 0 });
             return Ok(Statement::DropModel(DropModel { if_exists, name: self.name("a model name")? }));
         }
-        // SHOW MODEL on its own is DataFusion's: a setting called model.
-        if self.at_words(0, &["SHOW", "MODEL"]) && matches!(self.token(2), Token::Word(_)) {
+        if self.at_words(0, &["SHOW", "MODEL"]) && *self.token(2) != Token::Period {
             self.skip(2);
             return Ok(Statement::ShowModel(match self.take_word("ALL") {
                 true => ShowModel::All,
-                false => ShowModel::Named(self.name("a model name")?),
+                false => ShowModel::Named(self.name("a model name, or ALL")?),
             }));
         }
         self.refuse()?;

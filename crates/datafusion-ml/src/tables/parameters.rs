@@ -32,7 +32,7 @@ pub(crate) fn parameters_of(function: TableFunction, entry: &ModelEntry, model: 
     match tables.first() {
         Some(first) => Ok(concat_batches(&first.schema(), &tables)?),
         None => Err(invalid(format!(
-            "model {} has no {}; it is a {} model",
+            "model {} has no {}; its MODEL_TYPE is {}",
             entry.name,
             function.name().trim_start_matches("ml_"),
             entry.report.model_type

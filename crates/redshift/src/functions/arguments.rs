@@ -8,6 +8,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::scalar::ScalarValue;
 
+use crate::literals::type_name;
+
 /// A moment from microseconds since 1970, which reach further than chrono's years do.
 pub(super) fn moment(microseconds: i64) -> Result<DateTime<Utc>> {
     match DateTime::from_timestamp_micros(microseconds) {
@@ -22,7 +24,7 @@ pub(super) fn as_timestamp(function: &str, argument: &DataType) -> Result<DataTy
         DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
         DataType::Date32 | DataType::Date64 | DataType::Null => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
         text if is_text(text) => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
-        other => plan_err!("{function} needs a date or a timestamp, and not {other}"),
+        other => plan_err!("{function} needs a date or a timestamp, and not {}", type_name(other)),
     }
 }
 
@@ -50,7 +52,7 @@ impl Texts {
             },
             ColumnarValue::Array(array) => match array.as_string_opt::<i32>() {
                 Some(texts) => Ok(Self::Column(texts.clone())),
-                None => exec_err!("expected text, and not {}", array.data_type()),
+                None => exec_err!("expected text, and not {}", type_name(array.data_type())),
             },
         }
     }
@@ -83,7 +85,7 @@ pub(super) fn timestamps(argument: &ColumnarValue, rows: usize) -> Result<Primit
     let array = argument.to_array(rows)?;
     match array.as_primitive_opt::<TimestampMicrosecondType>() {
         Some(timestamps) => Ok(timestamps.clone()),
-        None => exec_err!("expected timestamps, and not {}", array.data_type()),
+        None => exec_err!("expected timestamps, and not {}", type_name(array.data_type())),
     }
 }
 
@@ -91,7 +93,7 @@ pub(super) fn integers(argument: &ColumnarValue, rows: usize) -> Result<Primitiv
     let array = argument.to_array(rows)?;
     match array.as_primitive_opt::<Int64Type>() {
         Some(integers) => Ok(integers.clone()),
-        None => exec_err!("expected integers, and not {}", array.data_type()),
+        None => exec_err!("expected integers, and not {}", type_name(array.data_type())),
     }
 }
 

@@ -14,7 +14,7 @@ use super::arguments::{Texts, answer, moment, rows, timestamps};
 
 /// What clocks of one time zone show when those of another, UTC if it is not given, show a timestamp.
 ///
-/// Time zones are names of the IANA database, or offsets such as `+02:00`. Where clocks show a time twice it is taken for
+/// Time zones are names of the IANA database, abbreviations such as PST, or offsets such as `+02:00`. Where clocks show a time twice it is taken for
 /// the first, and where they leave a time out they are taken to be set forward later. A timestamp with a time zone is a
 /// moment in UTC.
 ///
@@ -78,8 +78,27 @@ impl ScalarUDFImpl for ConvertTimezone {
     }
 }
 
+/// Abbreviations that the IANA database does not have as names of zones.
+///
+/// Source: [time zones](https://docs.aws.amazon.com/redshift/latest/dg/time-zone-abbrev-list.html).
+const ABBREVIATIONS: [(&str, &str); 12] = [
+    ("AST", "-04:00"),
+    ("ADT", "-03:00"),
+    ("EDT", "-04:00"),
+    ("CST", "-06:00"),
+    ("CDT", "-05:00"),
+    ("MDT", "-06:00"),
+    ("PST", "-08:00"),
+    ("PDT", "-07:00"),
+    ("BST", "+01:00"),
+    ("CEST", "+02:00"),
+    ("EEST", "+03:00"),
+    ("JST", "+09:00"),
+];
+
 fn zone(name: &str) -> Result<Tz> {
-    match name.parse() {
+    let offset = ABBREVIATIONS.iter().find(|(abbreviation, _)| abbreviation.eq_ignore_ascii_case(name));
+    match offset.map_or(name, |(_, offset)| *offset).parse() {
         Ok(zone) => Ok(zone),
         Err(_) => exec_err!("there is no time zone {name}; zones are named like 'US/Eastern' or '+02:00'"),
     }

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use super::arguments::{answer, is_text};
 use super::pattern::Pattern;
 use super::to_timestamp;
+use crate::literals::type_name;
 
 /// The name under which casts call it.
 pub(crate) const ISO_DATETIME: &str = "redshift_iso_datetime";
@@ -94,7 +95,7 @@ impl ScalarUDFImpl for IsoDatetime {
 fn iso(values: &ArrayRef) -> Result<ArrayRef> {
     let values = cast(values, &DataType::Utf8)?;
     let Some(texts) = values.as_string_opt::<i32>() else {
-        return exec_err!("expected text, and not {}", values.data_type());
+        return exec_err!("expected text, and not {}", type_name(values.data_type()));
     };
     if texts.iter().flatten().all(is_iso) {
         return Ok(values);

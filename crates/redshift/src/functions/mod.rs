@@ -5,7 +5,6 @@
 
 mod add_months;
 mod arguments;
-mod avg;
 mod cast_name;
 mod convert_timezone;
 mod crc32;
@@ -13,11 +12,13 @@ mod date_part;
 mod date_trunc;
 mod dateadd;
 mod datediff;
+mod fnv_hash;
 mod iso_datetime;
 mod last_day;
 mod months_between;
 mod next_day;
 mod number_pattern;
+mod of_integers;
 mod pattern;
 mod percentile_disc;
 mod quoting;
@@ -28,8 +29,8 @@ mod search_pattern;
 mod second;
 mod sha1;
 mod simple;
+mod soundex;
 mod strtol;
-mod sum;
 mod text;
 mod to_char;
 mod to_number;
@@ -45,6 +46,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 
 pub(crate) use cast_name::CAST_NAME;
 pub(crate) use date_part::DatePart;
+pub(crate) use fnv_hash::FNV_HASH;
 pub(crate) use iso_datetime::{ISO_DATETIME, is_iso, iso_text};
 pub(crate) use round_to_integer::ROUND_TO_INTEGER;
 pub(crate) use scale_interval::scale_interval;
@@ -63,10 +65,10 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
         add(state, trunc::Trunc::new(numeric))?;
     }
     if let Some(numeric) = state.aggregate_functions().get("avg").cloned() {
-        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(avg::Avg::new(numeric))))?;
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(of_integers::OfIntegers::mean(numeric))))?;
     }
     if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
-        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(sum::Sum::new(inner))))?;
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(of_integers::OfIntegers::sum(inner))))?;
     }
     if let Some(inner) = state.scalar_functions().get("date_trunc").cloned() {
         add(state, date_trunc::DateTrunc::new(inner))?;
@@ -75,6 +77,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     add(state, convert_timezone::ConvertTimezone::default())?;
     add(state, dateadd::DateAdd::default())?;
     add(state, datediff::DateDiff::default())?;
+    add(state, fnv_hash::FnvHash::default())?;
     add(state, iso_datetime::IsoDatetime::default())?;
     add(state, round_to_integer::RoundToInteger::default())?;
     for function in [
@@ -89,6 +92,8 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
         quoting::quote_literal(),
         regexp_substr::regexp_substr(),
         sha1::sha1(),
+        soundex::difference(),
+        soundex::soundex(),
         strtol::strtol(),
     ] {
         add(state, function)?;

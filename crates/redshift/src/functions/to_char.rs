@@ -14,6 +14,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 use super::arguments::{Texts, answer, as_timestamp, moment, rows, timestamps};
 use super::number_pattern::NumberPattern;
 use super::pattern::{Field, Pattern, Token};
+use crate::literals::type_name;
 
 /// A date, a timestamp or a number as text, by a pattern.
 ///
@@ -78,7 +79,7 @@ impl ScalarUDFImpl for ToChar {
         } else {
             let numbers = value.to_array(rows)?;
             let Some(numbers) = numbers.as_primitive_opt::<Float64Type>() else {
-                return exec_err!("expected numbers, and not {}", numbers.data_type());
+                return exec_err!("expected numbers, and not {}", type_name(numbers.data_type()));
             };
             let mut cache = None;
             for row in 0..rows {

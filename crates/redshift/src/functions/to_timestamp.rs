@@ -1,9 +1,9 @@
-//! `TO_DATE(text, pattern)` and `TO_TIMESTAMP(text, pattern)`.
+//! `TO_DATE(text, pattern [, is_strict])` and `TO_TIMESTAMP(text, pattern [, is_strict])`.
 
 use std::sync::Arc;
 
-use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
-use datafusion::arrow::array::{ArrayRef, TimestampMicrosecondBuilder};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{exec_datafusion_err, exec_err, plan_err};
@@ -20,7 +20,8 @@ use super::to_char::MONTHS;
 /// all four; years of two digits are those from 1970 to 2069. A character of the pattern that is no field, and blanks before a field, are skipped
 /// in the text. A timestamp has no time zone here, where in Redshift it is one in UTC.
 ///
-/// Fails where the text does not follow the pattern, or there is no such date.
+/// Days beyond the end of a month are those of the next one, unless `is_strict`. Fails where the text does not follow the pattern,
+/// or there is no such date.
 ///
 /// Source: [TO_DATE](https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html),
 /// [TO_TIMESTAMP](https://docs.aws.amazon.com/redshift/latest/dg/r_TO_TIMESTAMP.html).
@@ -59,6 +60,7 @@ impl ScalarUDFImpl for ToTimestamp {
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         match arguments {
             [_, _] => Ok(vec![DataType::Utf8, DataType::Utf8]),
+            [_, _, DataType::Boolean] => Ok(vec![DataType::Utf8, DataType::Utf8, DataType::Boolean]),
             _ => plan_err!("{0} needs a text and a pattern: {0}(x, 'YYYY-MM-DD')", self.name.to_uppercase()),
         }
     }
@@ -68,8 +70,16 @@ impl ScalarUDFImpl for ToTimestamp {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [text, pattern] = args.args.as_slice() else { return exec_err!("{} has two arguments", self.name) };
         let rows = rows(&args.args, args.number_rows);
+        let (text, pattern, strict) = match args.args.as_slice() {
+            [text, pattern] => (text, pattern, None),
+            [text, pattern, strict] => (text, pattern, Some(strict.to_array(rows)?)),
+            _ => return exec_err!("{} has two or three arguments", self.name),
+        };
+        let days_of = |row: usize| match strict.as_deref().map(AsArray::as_boolean) {
+            Some(strict) if strict.is_valid(row) && strict.value(row) => Days::OfMonth,
+            _ => Days::Beyond,
+        };
         let (texts, patterns) = (Texts::of(text)?, Texts::of(pattern)?);
         let mut results = TimestampMicrosecondBuilder::with_capacity(rows);
         let mut cache = None;
@@ -77,7 +87,8 @@ impl ScalarUDFImpl for ToTimestamp {
             let pattern = patterns.read(row, &mut cache, |pattern| Ok((pattern.to_owned(), Pattern::read(pattern))))?;
             results.append_option(match (pattern, texts.at(row)) {
                 (Some((source, pattern)), Some(text)) => {
-                    let moment = read(text, pattern).map(|moment| moment.and_utc().timestamp_micros());
+                    let moment = read_by(text, pattern, days_of(row));
+                    let moment = moment.map(|moment| moment.and_utc().timestamp_micros());
                     Some(moment.ok_or_else(|| {
                         exec_datafusion_err!("{}: there is no time '{text}' by the pattern '{source}'", self.name)
                     })?)
@@ -105,8 +116,21 @@ struct Parts {
     nanosecond: i64,
 }
 
+/// Which days of a month there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Days {
+    /// Its own.
+    OfMonth,
+    /// Up to 31: those that it has not are of the next one.
+    Beyond,
+}
+
 /// The time that a text says by a pattern, if it follows it.
 pub(super) fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
+    read_by(text, pattern, Days::OfMonth)
+}
+
+fn read_by(text: &str, pattern: &Pattern, days: Days) -> Option<NaiveDateTime> {
     let mut parts = Parts::default();
     let mut rest = text;
     for token in &pattern.0 {
@@ -124,7 +148,7 @@ pub(super) fn read(text: &str, pattern: &Pattern) -> Option<NaiveDateTime> {
             Token::Field { field, .. } => rest = parts.read_field(*field, rest.trim_start())?,
         }
     }
-    if rest.trim().is_empty() { parts.moment() } else { None }
+    if rest.trim().is_empty() { parts.moment(days) } else { None }
 }
 
 impl Parts {
@@ -182,13 +206,22 @@ impl Parts {
         Some(rest)
     }
 
-    fn moment(&self) -> Option<NaiveDateTime> {
+    fn moment(&self, days: Days) -> Option<NaiveDateTime> {
         let year = i32::try_from(self.year.unwrap_or(1)).ok()?;
         let unsigned = |number: i64| u32::try_from(number).ok();
         let date = match (self.julian_day, self.day_of_year) {
             (Some(day), _) => NaiveDate::from_num_days_from_ce_opt(i32::try_from(day - 1_721_425).ok()?)?,
             (_, Some(day)) => NaiveDate::from_yo_opt(year, unsigned(day)?)?,
-            _ => NaiveDate::from_ymd_opt(year, unsigned(self.month.unwrap_or(1))?, unsigned(self.day.unwrap_or(1))?)?,
+            _ => {
+                let (month, day) = (unsigned(self.month.unwrap_or(1))?, unsigned(self.day.unwrap_or(1))?);
+                match NaiveDate::from_ymd_opt(year, month, day) {
+                    None if days == Days::Beyond && (29..=31).contains(&day) => {
+                        NaiveDate::from_ymd_opt(year, month, 1)?
+                            .checked_add_days(chrono::Days::new(u64::from(day - 1)))?
+                    }
+                    date => date?,
+                }
+            }
         };
         let hour = match (self.is_afternoon, self.hour) {
             (Some(true), 1..12) => self.hour + 12,
@@ -197,7 +230,7 @@ impl Parts {
         };
         // 24:00:00 is the beginning of the next day.
         let (date, hour) = match (hour, self.minute, self.second) {
-            (24, 0, 0) => (date.checked_add_days(Days::new(1))?, 0),
+            (24, 0, 0) => (date.checked_add_days(chrono::Days::new(1))?, 0),
             _ => (date, hour),
         };
         let time = NaiveTime::from_hms_nano_opt(

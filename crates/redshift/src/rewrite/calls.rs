@@ -5,7 +5,7 @@ use datafusion::error::Result;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, TimezoneInfo, Value,
+    FunctionArguments, Ident, ObjectName, TimezoneInfo, UnaryOperator, Value,
 };
 
 use super::aggregates;
@@ -14,6 +14,7 @@ use super::dates::{date_part, respell_part};
 use super::names::normalized;
 use super::regexps;
 use super::text::make_text;
+use crate::functions::FNV_HASH;
 
 /// A call of a function by its name.
 pub(crate) fn call(name: &str, args: impl IntoIterator<Item = Expr>) -> Expr {
@@ -138,6 +139,10 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
         }
         ("sign", [_]) => rename(function, "signum"),
         ("ceiling", [_]) => rename(function, "ceil"),
+        // The bytes count, and a whole number that is one of INTEGER is one in Redshift.
+        (FNV_HASH, [value, ..]) if is_integer_literal(value) => {
+            **value = cast(take(value), DataType::Integer(None));
+        }
         ("dlog1", [_]) => rename(function, "ln"),
         ("dlog10", [_]) => rename(function, "log10"),
         ("dexp", [_]) => rename(function, "exp"),
@@ -176,6 +181,14 @@ fn respell_call(name: &str, function: &mut Function) -> Result<Option<Expr>> {
         _ => {}
     }
     Ok(None)
+}
+
+fn is_integer_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.parse::<i32>().is_ok()),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_integer_literal(expr),
+        _ => false,
+    }
 }
 
 pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {

@@ -18,6 +18,7 @@ mod session;
 mod sets;
 mod show;
 mod subqueries;
+mod system_tables;
 mod text;
 mod types;
 
@@ -135,7 +136,7 @@ impl VisitorMut for Spellings {
     }
 
     fn pre_visit_table_factor(&mut self, relation: &mut TableFactor) -> ControlFlow<Self::Break> {
-        match refused::check_relation(relation) {
+        match refused::check_relation(relation).and_then(|()| system_tables::respell(relation)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }

@@ -11,11 +11,13 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::names::normalized;
+use super::system_tables::TYPE;
 use crate::RedshiftDialect;
 
 /// Puts a query in the place of such a statement. `SHOW TABLES` of everything and `SHOW COLUMNS` of a table without a schema are
 /// DataFusion's.
 pub(super) fn respell(state: &SessionState, statement: &mut Statement) -> Result<()> {
+    let columns;
     let listing = match &*statement {
         Statement::ShowDatabases { show_options, .. } => Listing {
             columns: "DISTINCT catalog_name AS database_name",
@@ -38,14 +40,19 @@ pub(super) fn respell(state: &SessionState, statement: &mut Statement) -> Result
             sorted_by: "table_name",
             options: show_options,
         },
-        Statement::ShowColumns { show_options, .. } if names(show_options).len() > 1 => Listing {
-            columns: "table_catalog AS database_name, table_schema AS schema_name, table_name, column_name, \
-                      ordinal_position + 1 AS ordinal_position, column_default, is_nullable, data_type",
-            from: "columns",
-            parents: &["table_name", "table_schema", "table_catalog"],
-            sorted_by: "ordinal_position",
-            options: show_options,
-        },
+        Statement::ShowColumns { show_options, .. } if names(show_options).len() > 1 || says_table(show_options) => {
+            columns = format!(
+                "table_catalog AS database_name, table_schema AS schema_name, table_name, column_name, \
+                 ordinal_position + 1 AS ordinal_position, column_default, is_nullable, {TYPE} AS data_type"
+            );
+            Listing {
+                columns: &columns,
+                from: "columns",
+                parents: &["table_name", "table_schema", "table_catalog"],
+                sorted_by: "ordinal_position",
+                options: show_options,
+            }
+        }
         _ => return Ok(()),
     };
     let query = listing.query(state)?;
@@ -80,6 +87,10 @@ impl Listing<'_> {
         let parents = self.parents.iter().zip(names.iter().rev());
         let mut conditions: Vec<String> =
             parents.map(|(column, name)| format!("{column} = {}", string(name))).collect();
+        if names.len() == 1 && self.from == "columns" {
+            let schema = &state.config_options().catalog.default_schema;
+            conditions.push(format!("table_schema = {}", string(schema)));
+        }
         let name = self.sorted_by;
         match &self.options.filter_position {
             Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => {
@@ -102,6 +113,11 @@ impl Listing<'_> {
 
 fn is_asked_for_some(options: &ShowStatementOptions) -> bool {
     options.show_in.is_some() || options.filter_position.is_some()
+}
+
+/// Whether the word TABLE stands before the name after FROM.
+fn says_table(options: &ShowStatementOptions) -> bool {
+    options.show_in.as_ref().is_some_and(|parent| parent.parent_type.is_some())
 }
 
 /// The parts of the name after FROM.

@@ -51,7 +51,7 @@ fn finish_node(plan: LogicalPlan, below_has_changed: bool) -> Result<Transformed
     let changed = plan.map_expressions(|expr| {
         let name = names.save(&expr);
         let mut expr = expr.transform_up(|mut expr| {
-            let is_read = read_literals(&mut expr, &schema);
+            let is_read = read_literals(&mut expr, &schema)?;
             let mut finished = finish_expr(expr, &schema)?;
             finished.transformed |= is_read;
             Ok(finished)

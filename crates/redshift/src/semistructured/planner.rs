@@ -12,6 +12,7 @@ use super::elements::marked;
 use super::finish::operation;
 use super::marker::{has_no_parts, is_nested, is_super};
 use super::path::{attribute, is_path, step};
+use crate::literals::type_name;
 use crate::operators::{compares, operator};
 
 /// Comes before DataFusion's own planners, whose positions count from 1.
@@ -50,7 +51,7 @@ impl ExprPlanner for SuperExprPlanner {
             return plan_err!(
                 "{} is of type {} and has no parts as SUPER has; JSON_PARSE makes SUPER of text",
                 access.expr,
-                field.data_type()
+                type_name(field.data_type())
             );
         }
         Ok(PlannerResult::Planned(step(access.expr, next)))

@@ -2,7 +2,7 @@
 
 use datafusion::error::Result;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::MlParser;
 use super::copy::{no_secrets, refused};
@@ -51,6 +51,10 @@ impl MlParser<'_> {
         self.skip(2);
         let query = match self.peek_string(0) {
             Some(text) => {
+                // Behind as many lines and columns as the query is in the statement, so that errors name places there.
+                let Location { line, column } = self.span().start;
+                let (lines, columns) = ("\n".repeat(line as usize - 1), " ".repeat(column as usize));
+                let text = format!("{lines}{columns}{text}");
                 let mut parser = Parser::new(self.dialect).try_with_sql(&text).map_err(inner_error)?;
                 let query = parser.parse_query().map_err(inner_error)?;
                 if parser.peek_token().token != Token::EOF {

@@ -13,7 +13,6 @@ fn other_statements_are_those_of_datafusion() {
         "CREATE OR REPLACE VIEW model AS SELECT 1",
         "DROP TABLE model",
         "DROP TABLE IF EXISTS model",
-        "SHOW model",
         "SHOW MODELS",
         "SHOW TABLES",
         "EXPLAIN VERBOSE SELECT 1",
