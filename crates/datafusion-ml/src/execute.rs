@@ -18,6 +18,7 @@ mod rewriting;
 mod role;
 mod schema;
 mod show_ddl;
+mod target;
 mod training_spec;
 mod transactions;
 mod unload;

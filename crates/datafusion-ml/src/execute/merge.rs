@@ -1,4 +1,4 @@
-//! `MERGE` into a table of the store: its rows and those of a source side by side, written in place of the old.
+//! `MERGE` into a table: its rows and those of a source side by side, written in place of the old.
 
 mod clauses;
 
@@ -21,8 +21,8 @@ use self::clauses::{Clauses, Matched, with_short_names};
 use super::drop::no_such_relation;
 use super::insert::default_expression;
 use super::joined::{column_of, expression_template, nth_of, numbered, select_of, table_name};
-use super::modify::{replace_rows, stored};
 use super::rewriting::{Case, CaseKind, Rewriting, assigned_values, flag_name, given_value};
+use super::target::Target;
 use super::{count_answer, model_name, plan_query, select_template};
 use crate::catalog::{Privilege, RelationEntry, TableEntry};
 use crate::error::{external, invalid};
@@ -41,14 +41,15 @@ pub(super) async fn merge(session: &MlSession, relations: &Arc<StoredRelations>,
         matched.map(|action| if action == Matched::Delete { Privilege::Delete } else { Privilege::Update });
     let of_not_matched = not_matched.map(|_| Privilege::Insert);
     let privileges: Vec<Privilege> = of_matched.into_iter().chain(of_not_matched).collect();
-    let entry = target(session, relations, &merge.table, &privileges).await?;
+    let target = target(session, relations, &merge.table, &privileges).await?;
+    let entry = &target.entry;
     let Some(table) = entry.table() else { return Err(invalid(format!("{} is no table", entry.name))) };
     let updates = match matched {
-        Some(Matched::Update(assignments)) => assigned_values(session, &entry, table, assignments)?,
+        Some(Matched::Update(assignments)) => assigned_values(session, entry, table, assignments)?,
         Some(Matched::Delete) | None => Vec::new(),
     };
     let inserts = match not_matched {
-        Some(insert) => inserted_values(session, &entry, table, merge, insert).await?,
+        Some(insert) => inserted_values(session, entry, table, merge, insert).await?,
         None => Vec::new(),
     };
     let cases = vec![
@@ -59,7 +60,7 @@ pub(super) async fn merge(session: &MlSession, relations: &Arc<StoredRelations>,
         },
         Case { kind: CaseKind::Insert, condition: expression_template(session, "\"#row\" IS NULL")?, values: inserts },
     ];
-    let rewriting = Rewriting::new(&entry, table, cases)?;
+    let rewriting = Rewriting::new(entry, table, cases)?;
     let both = plan_query(session, both(session, merge, &rewriting, "#row")?).await?;
     let (is_matched, is_inserted) = (ident(flag_name(0)), ident(flag_name(1)));
     let is_repeated = is_matched.clone().and(ident("#nth").gt(lit(1)));
@@ -79,7 +80,7 @@ pub(super) async fn merge(session: &MlSession, relations: &Arc<StoredRelations>,
     if not_matched.is_none() {
         kept = kept.and(!is_inserted);
     }
-    write(session, relations, &entry, &rewriting, both, kept).await?;
+    target.replace(session, relations, rewritten(&rewriting, both, kept)?, "MERGE").await?;
     let changed = if matched.is_some() { changed } else { 0 };
     let inserted = if not_matched.is_some() { inserted } else { 0 };
     count_answer(session, changed + inserted)
@@ -94,7 +95,8 @@ pub(super) async fn remove_duplicates(session: &MlSession, mut merge: Merge) -> 
     qualify(session, &mut merge);
     let merge = with_short_names(&merge);
     let privileges = [Privilege::Delete, Privilege::Insert];
-    let entry = target(session, relations, &merge.table, &privileges).await?;
+    let target = target(session, relations, &merge.table, &privileges).await?;
+    let entry = &target.entry;
     let Some(table) = entry.table() else { return Err(invalid(format!("{} is no table", entry.name))) };
     let columns = source_columns(session, &merge.source).await?;
     if columns.len() != table.columns.len() {
@@ -108,12 +110,12 @@ pub(super) async fn remove_duplicates(session: &MlSession, mut merge: Merge) -> 
     }
     let source = source_name(&merge.source);
     let values = table.columns.iter().zip(&columns).map(|(column, given)| {
-        let target = ObjectName::from(Ident::with_quote('"', &column.name));
-        given_value(session, &entry, table, &target, &column_of(&source, given))
+        let name = ObjectName::from(Ident::with_quote('"', &column.name));
+        given_value(session, entry, table, &name, &column_of(&source, given))
     });
     let condition = expression_template(session, "\"#source\" IS NOT NULL")?;
     let rewriting = Rewriting::new(
-        &entry,
+        entry,
         table,
         vec![Case { kind: CaseKind::Insert, condition, values: values.collect::<Result<_>>()? }],
     )?;
@@ -121,28 +123,26 @@ pub(super) async fn remove_duplicates(session: &MlSession, mut merge: Merge) -> 
     let is_of_source = ident(flag_name(0));
     let kept = (!is_of_source.clone()).or(ident("#nth").eq(lit(1)));
     let [count] = counts(session, &both, [is_of_source.and(kept.clone())]).await?;
-    write(session, relations, &entry, &rewriting, both, kept).await?;
+    target.replace(session, relations, rewritten(&rewriting, both, kept)?, "MERGE").await?;
     count_answer(session, count)
 }
 
-/// The table of the store that the statement changes.
+/// The table that the statement changes.
 async fn target(
     session: &MlSession,
     relations: &Arc<StoredRelations>,
     factor: &TableFactor,
     privileges: &[Privilege],
-) -> Result<Arc<RelationEntry>> {
-    if let Some(entry) = stored(session, relations, factor, privileges).await? {
-        return Ok(entry);
+) -> Result<Target> {
+    if let Some(target) = Target::of(session, relations, factor, privileges).await? {
+        return Ok(target);
     }
     let TableFactor::Table { name, .. } = factor else {
         return Err(invalid(format!("MERGE changes a table, and {factor} is none")));
     };
     let name = model_name(session, name)?;
     Err(match relations.is_of_context(&name) {
-        true => invalid(format!(
-            "MERGE changes tables that lie in the store, and {name} is in memory only; create it without TEMP"
-        )),
+        true => invalid(format!("MERGE changes tables that statements have made, and {name} is the program's")),
         false => no_such_relation(session, &relations.catalog.cached(), &name),
     })
 }
@@ -252,15 +252,7 @@ async fn counts<const N: usize>(session: &MlSession, rows: &LogicalPlan, of: [Pl
     Ok(std::array::from_fn(of))
 }
 
-/// Writes the rows that are kept in place of the table's.
-async fn write(
-    session: &MlSession,
-    relations: &Arc<StoredRelations>,
-    entry: &RelationEntry,
-    rewriting: &Rewriting<'_>,
-    both: LogicalPlan,
-    kept: PlanExpr,
-) -> Result<()> {
-    let kept = LogicalPlanBuilder::from(both).filter(kept)?.build()?;
-    replace_rows(session, relations, entry, rewriting.rows(kept)?, "MERGE").await.map(drop)
+/// The rows that are kept, as they are to be.
+fn rewritten(rewriting: &Rewriting<'_>, both: LogicalPlan, kept: PlanExpr) -> Result<LogicalPlan> {
+    rewriting.rows(LogicalPlanBuilder::from(both).filter(kept)?.build()?)
 }

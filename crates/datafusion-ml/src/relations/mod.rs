@@ -106,6 +106,13 @@ impl StoredRelations {
         self.context_schema(&name.schema).is_some_and(|schema| schema.table_exist(&name.name))
     }
 
+    /// The temporary table of that name; `None` if the context has none, or one of the program.
+    pub(crate) async fn temporary_table(&self, name: &RelationName) -> Result<Option<TemporaryTable>> {
+        let Some(schema) = self.context_schema(&name.schema) else { return Ok(None) };
+        let table = schema.table(&name.name).await?;
+        Ok(table.and_then(|table| table.downcast_ref::<TemporaryTable>().cloned()))
+    }
+
     /// Whether the view that is being planned means a table of the context by that name. Another reader than its owner may have
     /// put it there.
     pub(crate) fn is_of_context_in_view(&self, name: &RelationName, owner: &str) -> bool {

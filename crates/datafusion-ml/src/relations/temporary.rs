@@ -17,8 +17,9 @@ use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use futures::StreamExt;
 
+use super::encoding::encode_schema;
 use super::rows::RowGate;
-use crate::catalog::{ColumnEntry, RelationName};
+use crate::catalog::{ColumnEntry, RelationEntry, RelationKind, RelationName, TableEntry};
 
 /// A table that ends with its session.
 #[derive(Debug, Clone)]
@@ -48,19 +49,34 @@ impl TemporaryTable {
         RowGate::new(self.name.clone(), self.rows.schema(), self.columns.clone())
     }
 
-    /// The batches of each partition.
-    async fn batches(&self) -> Vec<Vec<RecordBatch>> {
-        let mut batches = Vec::with_capacity(self.rows.batches.len());
-        for partition in &self.rows.batches {
-            batches.push(partition.read().await.clone());
-        }
-        batches
+    /// What a catalog would know of the table, but for its rows.
+    pub(crate) fn entry(&self, owner: String) -> Result<RelationEntry> {
+        let (schema, columns) = (encode_schema(&self.rows.schema())?, self.columns.clone());
+        let table = TableEntry { schema, columns, files: Vec::new() };
+        Ok(RelationEntry { name: self.name.clone(), id: 0, version: 0, owner, kind: RelationKind::Table(table) })
     }
 
-    /// Fails if there is a row that the gate would not admit.
-    async fn check(&self) -> Result<()> {
-        let mut gate = self.gate();
-        self.batches().await.iter().flatten().try_for_each(|batch| gate.admit(batch).map(drop))
+    /// How many rows it has.
+    pub(crate) async fn count(&self) -> u64 {
+        let mut rows = 0;
+        for partition in &self.rows.batches {
+            rows += partition.read().await.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        }
+        rows
+    }
+
+    /// Puts these rows in the place of the table's.
+    pub(crate) async fn replace_rows(&self, batches: Vec<RecordBatch>) {
+        for partition in &self.rows.batches {
+            partition.write().await.clear();
+        }
+        self.add_rows(batches).await;
+    }
+
+    async fn add_rows(&self, batches: Vec<RecordBatch>) {
+        for (batch, partition) in batches.into_iter().zip(self.rows.batches.iter().cycle()) {
+            partition.write().await.push(batch);
+        }
     }
 }
 
@@ -94,34 +110,12 @@ impl TableProvider for TemporaryTable {
         input: Arc<dyn ExecutionPlan>,
         operation: InsertOp,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match operation {
-            InsertOp::Append => Ok(Arc::new(DataSinkExec::new(input, Arc::new(self.clone()), None))),
-            _ => not_impl_err!("{operation} of a temporary table; use DELETE and INSERT INTO"),
-        }
-    }
-
-    async fn delete_from(&self, state: &dyn Session, filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.rows.delete_from(state, filters).await
-    }
-
-    async fn update(
-        &self,
-        state: &dyn Session,
-        assignments: Vec<(String, Expr)>,
-        filters: Vec<Expr>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let before = self.batches().await;
-        let outcome = self.rows.update(state, assignments, filters).await;
-        let checked = match outcome {
-            Ok(_) => self.check().await,
-            Err(_) => Ok(()),
+        let sink = match operation {
+            InsertOp::Append => TemporarySink { table: self.clone(), replaces: false },
+            InsertOp::Overwrite => TemporarySink { table: self.clone(), replaces: true },
+            InsertOp::Replace => return not_impl_err!("{operation} of a temporary table; use DELETE and INSERT INTO"),
         };
-        if outcome.is_err() || checked.is_err() {
-            for (partition, before) in self.rows.batches.iter().zip(before) {
-                *partition.write().await = before;
-            }
-        }
-        checked.and(outcome)
+        Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), None)))
     }
 
     async fn truncate(&self, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
@@ -129,29 +123,38 @@ impl TableProvider for TemporaryTable {
     }
 }
 
+/// What rows are written into.
+#[derive(Debug)]
+struct TemporarySink {
+    table: TemporaryTable,
+    /// Whether the rows take the place of those that there are.
+    replaces: bool,
+}
+
 #[async_trait]
-impl DataSink for TemporaryTable {
+impl DataSink for TemporarySink {
     fn schema(&self) -> &SchemaRef {
-        &self.lax
+        &self.table.lax
     }
 
     async fn write_all(&self, mut data: SendableRecordBatchStream, _: &Arc<TaskContext>) -> Result<u64> {
-        let mut gate = self.gate();
+        let mut gate = self.table.gate();
         let (mut batches, mut rows) = (Vec::new(), 0);
         while let Some(batch) = data.next().await {
             let batch = gate.admit(&batch?)?;
             rows += batch.num_rows() as u64;
             batches.push(batch);
         }
-        for (batch, partition) in batches.into_iter().zip(self.rows.batches.iter().cycle()) {
-            partition.write().await.push(batch);
+        match self.replaces {
+            true => self.table.replace_rows(batches).await,
+            false => self.table.add_rows(batches).await,
         }
         Ok(rows)
     }
 }
 
-impl DisplayAs for TemporaryTable {
+impl DisplayAs for TemporarySink {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "TemporaryTable(table={})", self.name)
+        write!(f, "TemporarySink(table={}, replaces={})", self.table.name, self.replaces)
     }
 }
