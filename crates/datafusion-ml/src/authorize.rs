@@ -24,6 +24,7 @@ mod password;
 mod place;
 mod plan;
 mod rights;
+mod view_models;
 mod whoami;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use self::password::is_password;
 pub(crate) use self::password::verifier;
 pub(crate) use self::plan::{GuardedTable, Seal, check_relation};
 pub(crate) use self::rights::Rights;
+pub(crate) use self::view_models::called_models;
 pub(crate) use self::whoami::call_whoami;
 use self::whoami::register_whoami;
 use crate::audit::Recorder;

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::scalar::ScalarStructBuilder;
 use datafusion::common::{ScalarValue, internal_err};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::logical_expr::{
@@ -121,10 +121,15 @@ pub(crate) fn no_report(status: &TrainingStatus) -> Result<ScalarValue> {
     ScalarStructBuilder::new().with_name_and_scalar("explanations", ScalarValue::from(text)).build()
 }
 
+/// The error for an argument that is no text. One that becomes a text when it is computed is none: models are loaded before.
+pub(crate) fn usage() -> DataFusionError {
+    invalid(format!("{EXPLAIN_MODEL} takes a model's name as text: {EXPLAIN_MODEL}('my_model')"))
+}
+
 impl ExplainModel {
     fn report(&self, argument: Option<&ScalarValue>) -> Result<&ScalarValue> {
         let Some(text) = argument.and_then(|argument| argument.try_as_str().flatten()) else {
-            return Err(invalid(format!("{EXPLAIN_MODEL} takes a model's name as text: {EXPLAIN_MODEL}('my_model')")));
+            return Err(usage());
         };
         self.reports.get(text).map(|(_, report)| report).ok_or_else(|| {
             invalid(format!(

@@ -18,6 +18,7 @@ use datafusion_ml_core::options::nearest;
 
 pub(crate) use self::wording::{found_late, unknown_type};
 use crate::catalog::{EXPLAIN_SUFFIX, IndexedEntry, PROBABILITY_SUFFIXES};
+use crate::predict::entry_of;
 use crate::session::MlSession;
 use crate::sql::{Walk, invalid_at};
 
@@ -270,7 +271,9 @@ fn functions(session: &MlSession, state: &SessionState) -> Vec<String> {
     let rights = session.shared.guard.rights(&models);
     let known = models.models().filter(|model| rights.may_execute(&models, model).unwrap_or(false));
     let of_models = known.flat_map(|model| model.key().functions()).map(|function| function.name);
-    let builtin = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+    // Those of models that a view calls may be in the context, too.
+    let builtin = state.scalar_functions().iter().filter(|(_, function)| entry_of(function).is_none());
+    let builtin = builtin.map(|(name, _)| name).chain(state.aggregate_functions().keys());
     of_models.chain(builtin.chain(state.window_functions().keys()).cloned()).collect()
 }
 

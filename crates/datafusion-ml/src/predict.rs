@@ -122,9 +122,9 @@ pub(crate) fn with_tally(function: &Arc<ScalarUDF>, tally: Arc<Tally>) -> Arc<Sc
     }
 }
 
-/// Whether two entries are of the same version of a model.
+/// Whether two entries are of the same version of a model. Two users may learn the very same from the same rows.
 pub(crate) fn same_version(a: &ModelEntry, b: &ModelEntry) -> bool {
-    a.name == b.name && a.version == b.version && a.artifact == b.artifact
+    a.name == b.name && a.version == b.version && a.artifact == b.artifact && a.owner == b.owner
 }
 
 impl PredictFunction {

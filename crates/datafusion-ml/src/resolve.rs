@@ -23,34 +23,83 @@ use datafusion_ml_auto::{ENSEMBLE, Ensemble};
 use datafusion_ml_core::{Algorithm, Error, FittedModel};
 
 pub(crate) use self::named::named_model;
-use self::named::resolve_named;
+use self::named::{names_model, resolve_named};
 use self::system_views::resolve_system_views;
+pub(crate) use self::system_views::{SYSTEM_SCHEMA, SystemViews};
 use crate::authorize::{Rights, call_whoami};
 use crate::background::{Training, TrainingStatus, find_training};
 use crate::catalog::{CatalogState, FunctionName, ModelEntry, ModelKey, ModelName, Purpose};
 use crate::error::{external, find_error, invalid};
 use crate::predict::{call_names, entry_of, functions, same_version};
 use crate::session::MlSession;
-use crate::sql::{Walk, function_names, quote_function_names};
+use crate::sql::{Walk, function_names, qualify_function_names, quote_function_names, rewrite_texts};
 use crate::store::{StoreOptions, StoreRoot, parse_store_url};
 
 /// Resolves the functions that the statement calls, and writes their names as DataFusion looks them up. Names that are
 /// neither built in nor of a model are left for the planner to complain about.
 ///
-/// `view_owner` is given where the statement is the text of a view: it runs with its owner's rights.
-pub(crate) async fn resolve(session: &MlSession, statement: &mut DFStatement, view_owner: Option<&str>) -> Result<()> {
+/// `view_owner` is given where the statement is the text of a view: it runs with its owner's rights. Then the system views that it
+/// names are given, and not put into the context, where those are that the statement names which reads the view.
+pub(crate) async fn resolve(
+    session: &MlSession,
+    statement: &mut DFStatement,
+    view_owner: Option<&str>,
+) -> Result<SystemViews> {
     call_whoami(statement);
     check_named_files(session, statement, view_owner)?;
     let called = function_names(statement);
     resolve_names(session, &called, view_owner).await?;
     resolve_named(session, statement, view_owner).await?;
-    resolve_system_views(session, statement, view_owner).await?;
+    let system_views = resolve_system_views(session, statement, view_owner).await?;
     if called.iter().any(|name| name.contains('.')) {
         let state = session.context().state_ref();
         let state = state.read();
         quote_function_names(statement, &|name| registered(&state, name).is_some());
     }
-    Ok(())
+    Ok(system_views)
+}
+
+/// Writes the schema before the names of models and their functions in the text of a view: they mean what lies in the schema that it
+/// was written in, whatever the reader's is.
+pub(crate) fn qualify_models(statement: &mut DFStatement, schema: &str, catalog: &CatalogState) {
+    let is_models = |name: &str| {
+        let function = FunctionName::new(schema, name);
+        catalog.model_of_function(&function).is_some() || catalog.training_of_function(&function).is_some()
+    };
+    qualify_function_names(statement, schema, &is_models);
+    rewrite_texts(statement, &|function, text| match TableReference::parse_str(text) {
+        TableReference::Bare { table } if names_model(function) => {
+            Some(TableReference::partial(schema, table).to_quoted_string())
+        }
+        _ => None,
+    });
+}
+
+/// Takes the functions of models out of a state that are called without a schema there: those of the reader of a view.
+pub(crate) fn forget_unqualified(state: &mut SessionState) -> Result<()> {
+    let is_unqualified =
+        |(name, function): &(&String, &Arc<ScalarUDF>)| !name.contains('.') && entry_of(function).is_some();
+    let names: Vec<String> =
+        state.scalar_functions().iter().filter(is_unqualified).map(|(name, _)| name.clone()).collect();
+    names.iter().try_for_each(|name| state.deregister_udf(name).map(drop))
+}
+
+/// The first of these functions that asks a model, to the principal's knowledge.
+pub(crate) fn asks_model(session: &MlSession, called: BTreeSet<String>) -> Result<Option<String>> {
+    let default_schema = session.default_schema();
+    let catalog = session.shared.catalog.cached();
+    let rights = rights(session, &catalog, None);
+    for name in called {
+        let function = match name.split_once('.') {
+            Some((schema, name)) => FunctionName::new(schema, name),
+            None => FunctionName::new(&default_schema, &name),
+        };
+        let model = catalog.model_of_function(&function);
+        if names_model(&name) || model.map_or(Ok(false), |model| rights.may_execute(&catalog, model))? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// Fails if the statement names, where a table may stand, a place that is not to be read. Who plans it looks at the files for

@@ -7,6 +7,7 @@
 mod another_user;
 mod assumed_roles;
 mod deep_and_long;
+mod deep_views;
 mod files_of_the_store;
 mod grants;
 mod hidden_function;
@@ -17,6 +18,7 @@ mod paths;
 mod revokes;
 mod system_views;
 mod tampering;
+mod view_models;
 mod views;
 mod writes;
 

@@ -3,7 +3,7 @@
 use datafusion_ml::MlSession;
 
 use super::{CALL, HIDDEN, Vault, as_if_absent, placeless, plain, refusal, run, run_all, tricks};
-use crate::support::{try_answer, value};
+use crate::support::{data, try_answer, value};
 
 /// Maker's `seen` over hidden_rows, `seen_again` over that, and `scored` over both the rows and the model; eve may read them.
 async fn vault_with_views() -> (Vault, MlSession, MlSession) {
@@ -109,6 +109,51 @@ async fn explain_is_for_who_may_read_what_it_reads() {
     let (vault, _, eve) = vault_with_views().await;
     run(&vault.owner, "GRANT SELECT ON hidden_rows TO eve").await;
     run(&eve, "EXPLAIN ANALYZE SELECT * FROM seen_again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_a_view_over_an_external_table() {
+    let vault = Vault::new().await;
+    vault
+        .set_up(&[
+            &format!("CREATE EXTERNAL TABLE elsewhere STORED AS PARQUET LOCATION '{}'", data("banknote.parquet")),
+            "CREATE VIEW seen AS SELECT variance FROM elsewhere WHERE skewness > 3.25",
+            "GRANT SELECT ON seen TO eve",
+        ])
+        .await;
+    let eve = vault.eve().await;
+    run(&eve, "SELECT * FROM seen").await;
+    let explains =
+        ["EXPLAIN", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE"].map(|explain| format!("{explain} SELECT * FROM seen"));
+    for sql in &explains {
+        let refused = refusal(&eve, sql).await;
+        assert!(refused.starts_with("permission denied to EXPLAIN view public.seen"), "{refused}");
+        run(&vault.owner, sql).await;
+    }
+    run(&vault.owner, "GRANT SELECT ON elsewhere TO eve").await;
+    for sql in &explains {
+        run(&eve, sql).await;
+    }
+}
+
+/// Nor is it a hint for a name.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_function_beside_a_view_that_calls_it() {
+    let (_vault, _, eve) = vault_with_views().await;
+    as_if_absent(&eve, "SELECT hidden_call(1, 2, 3, 4) FROM scored").await;
+    as_if_absent(&eve, "SELECT hidden_cal(1, 2, 3, 4) FROM scored").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_beside_a_view_of_it() {
+    let vault = Vault::new().await;
+    vault.set_up(&["CREATE VIEW log AS SELECT action FROM ml_audit", "GRANT SELECT ON log TO eve"]).await;
+    let eve = vault.eve().await;
+    let (all, hers) = ("SELECT count(*) FROM log", "SELECT count(*) FROM ml_audit");
+    assert_ne!(value(&eve, all).await, value(&eve, hers).await);
+    let both =
+        format!("SELECT ({all}) = {} AND ({hers}) = {} AS same", value(&eve, all).await, value(&eve, hers).await);
+    assert_eq!(value(&eve, &both).await, "true");
 }
 
 /// The owner is shown the text of the view; eve is not.

@@ -40,7 +40,8 @@ pub use indexed::IndexedEntry;
 pub(crate) use log::reading_once;
 pub use log::{Catalog, CommitEntry};
 pub use relation::{
-    ColumnEntry, FileEntry, Identity, RelationEntry, RelationKind, RelationName, SchemaEntry, TableEntry, ViewEntry,
+    CalledModel, ColumnEntry, FileEntry, Identity, RelationEntry, RelationKind, RelationName, SchemaEntry, TableEntry,
+    ViewEntry,
 };
 pub use state::CatalogState;
 pub use training::TrainingEntry;

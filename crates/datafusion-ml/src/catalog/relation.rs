@@ -134,6 +134,18 @@ pub struct ViewEntry {
     pub default_schema: String,
     /// The relations it reads, of whatever kind.
     pub reads: Vec<RelationName>,
+    /// The models that it gives rows to. Earlier versions did not write them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<CalledModel>,
+}
+
+/// A model that a view calls, as it was when the view was created.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CalledModel {
+    /// Schema and name.
+    pub name: ModelName,
+    /// Whose it was.
+    pub owner: String,
 }
 
 /// A schema that a statement created.

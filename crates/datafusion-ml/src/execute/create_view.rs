@@ -1,18 +1,17 @@
 //! `CREATE VIEW`: the text of a query is kept, and planned whenever a statement reads the view.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::prelude::DataFrame;
-use datafusion::sql::sqlparser::ast::{CreateView, ObjectName, Query, visit_relations};
+use datafusion::sql::sqlparser::ast::{CreateView, Query};
 
 use super::{model_name, no_rows, plan_query};
+use crate::authorize::called_models;
 use crate::catalog::{Action, CatalogState, RelationEntry, RelationKind, RelationName, ViewEntry};
 use crate::error::invalid;
-use crate::relations::{StoredRelations, common_tables, exists, folded};
+use crate::relations::{StoredRelations, exists, folded, relations_in};
 use crate::session::MlSession;
 
 /// Creates a view; `None`, and nothing done, for a temporary one, which is DataFusion's.
@@ -38,8 +37,12 @@ pub(super) async fn execute(
     let rights = session.shared.guard.rights(&state);
     rights.check_create_in(&state, &name.schema)?;
     let columns: Vec<String> = statement.columns.iter().map(|column| folded(&column.name)).collect();
-    if !statement.with_no_schema_binding {
-        let plan = plan_query(session, statement.query.as_ref().clone()).await?;
+    let plan = match plan_query(session, statement.query.as_ref().clone()).await {
+        Ok(plan) => Some(plan),
+        Err(_) if statement.with_no_schema_binding => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(plan) = plan.as_ref().filter(|_| !statement.with_no_schema_binding) {
         let found = plan.schema().fields().len();
         if !columns.is_empty() && columns.len() != found {
             return Err(invalid(format!(
@@ -54,6 +57,7 @@ pub(super) async fn execute(
         dialect: session.context().state_ref().read().config_options().sql_parser.dialect.to_string(),
         default_schema: session.default_schema(),
         reads: reads(session, &statement.query),
+        models: plan.as_ref().map(called_models).transpose()?.unwrap_or_default(),
     };
     let mut is_there = false;
     let decide = |state: &CatalogState| {
@@ -81,17 +85,8 @@ pub(super) async fn execute(
 
 /// The tables and views that the query names, but for its own common table expressions.
 fn reads(session: &MlSession, query: &Query) -> Vec<RelationName> {
-    let (own, mut found) = (common_tables(query), Vec::new());
-    let _: ControlFlow<Infallible> = visit_relations(query, |name| {
-        found.push(name.clone());
-        ControlFlow::Continue(())
-    });
-    let is_own = |name: &ObjectName| {
-        let [part] = name.0.as_slice() else { return false };
-        part.as_ident().is_some_and(|ident| own.contains(&folded(ident)))
-    };
-    let found: BTreeSet<RelationName> =
-        found.iter().filter(|name| !is_own(name)).filter_map(|name| model_name(session, name).ok()).collect();
+    let found = relations_in(query);
+    let found: BTreeSet<RelationName> = found.iter().filter_map(|name| model_name(session, name).ok()).collect();
     found.into_iter().collect()
 }
 

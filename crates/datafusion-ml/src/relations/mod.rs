@@ -22,10 +22,12 @@ mod view;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::plan_datafusion_err;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use parking_lot::Mutex;
 
@@ -34,10 +36,11 @@ pub(crate) use self::encoding::{decode_schema, encode_schema};
 pub(crate) use self::external::{absolute_locations, parsed as parsed_external, role_of, statement_of};
 pub(crate) use self::rows::takes_no_null;
 pub(crate) use self::schemas::StoredCatalog;
-pub(crate) use self::search::{common_tables, folded, qualify};
+pub(crate) use self::search::{folded, qualify, relations_in};
 pub(crate) use self::sink::{Change, StoredSink, exists};
 pub(crate) use self::table::{OfCopy, StoredTable, write_plan};
 pub(crate) use self::temporary::TemporaryTable;
+use self::view::PlannedView;
 use crate::authorize::{Marked, Rights};
 use crate::catalog::{Action, Catalog, CatalogState, ColumnEntry, RelationEntry, RelationKind, RelationName};
 use crate::execute::{StatementRole, no_such_schema};
@@ -45,8 +48,8 @@ use crate::session::{MlSession, Shared};
 use crate::store::StoreRoot;
 
 tokio::task_local! {
-    /// With whose rights names are looked up while the text of a view is planned.
-    pub(crate) static VIEW_OWNER: String;
+    /// The view whose text is being planned.
+    pub(crate) static PLANNED_VIEW: PlannedView;
 }
 
 /// The version of an entry, and the table that was made of it.
@@ -140,8 +143,13 @@ impl StoredRelations {
         match self.find_in(&state, name) {
             Some(entry) => {
                 let provider = self.provider(entry).await?;
-                // DataFusion's own table says nothing of our name; a view of it does.
-                if matches!(entry.kind, RelationKind::External(_)) && !self.rights(&state)?.is_superuser() {
+                // DataFusion's own table says nothing of our name; a view of it does. Whoever reads a view of a superuser's is not
+                // shown the files.
+                let is_marked = || Ok::<_, DataFusionError>(is_in_view() || !self.rights(&state)?.is_superuser());
+                if matches!(entry.kind, RelationKind::External(_))
+                    && !self.session()?.shared.guard.is_idle()
+                    && is_marked()?
+                {
                     let scan = LogicalPlanBuilder::scan(entry.name.name.as_str(), provider_as_source(provider), None)?;
                     let plan = Marked::view(entry, scan.build()?);
                     return Ok(Some(Arc::new(ViewTable::new(plan, None))));
@@ -150,6 +158,17 @@ impl StoredRelations {
             }
             None => Ok(None),
         }
+    }
+
+    /// The relation of that name without its columns, for lists of which one cannot be read.
+    pub(crate) fn unplanned(&self, name: &RelationName) -> Result<Option<Arc<dyn TableProvider>>> {
+        let state = self.catalog.cached();
+        let Some(entry) = self.find_in(&state, name) else { return Ok(None) };
+        let RelationKind::View(view) = &entry.kind else {
+            return Ok(Some(Arc::new(EmptyTable::new(Arc::new(Schema::empty())))));
+        };
+        let definition = self.rights(&state)?.owns(&entry.owner).then(|| view.query.clone());
+        Ok(Some(Arc::new(ViewTable::new(LogicalPlanBuilder::empty(false).build()?, definition))))
     }
 
     /// The relation of that name, if it may be seen.
@@ -161,7 +180,7 @@ impl StoredRelations {
     pub(crate) fn rights(&self, state: &CatalogState) -> Result<Rights> {
         let session = self.session()?;
         let guard = &session.shared.guard;
-        let of_view = VIEW_OWNER.try_with(|owner| guard.rights_of_owner(state, owner));
+        let of_view = PLANNED_VIEW.try_with(|view| guard.rights_of_owner(state, &view.owner));
         Ok(of_view.unwrap_or_else(|_| guard.rights(state)))
     }
 
@@ -223,6 +242,10 @@ impl StoredRelations {
         let shared = self.session.upgrade();
         shared.map(|shared| MlSession { shared }).ok_or_else(|| plan_datafusion_err!("the session has ended"))
     }
+}
+
+fn is_in_view() -> bool {
+    PLANNED_VIEW.try_with(|_| ()).is_ok()
 }
 
 /// What Arrow does not say of the columns of a table that a statement has created; `None` of other tables.

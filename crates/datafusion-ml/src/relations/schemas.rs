@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
 
-use super::{StoredRelations, VIEW_OWNER};
-use crate::authorize::GuardedTable;
+use super::{PLANNED_VIEW, StoredRelations};
 use crate::catalog::{RelationEntry, RelationKind, RelationName};
 use crate::error::invalid;
 
@@ -37,7 +37,8 @@ impl CatalogProvider for StoredCatalog {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let inner = self.relations.context_schema(name)?;
-        Some(Arc::new(StoredSchema { name: name.to_owned(), inner, relations: Arc::clone(&self.relations) }))
+        let relations = Arc::clone(&self.relations);
+        Some(Arc::new(StoredSchema { name: name.to_owned(), inner, relations, is_listed: AtomicBool::new(false) }))
     }
 
     fn register_schema(&self, name: &str, schema: Arc<dyn SchemaProvider>) -> Result<Option<Arc<dyn SchemaProvider>>> {
@@ -55,11 +56,15 @@ pub(crate) struct StoredSchema {
     name: String,
     inner: Arc<dyn SchemaProvider>,
     relations: Arc<StoredRelations>,
+    /// Whether it has been asked what is in it: what it is asked for then is for a list, which goes on where something cannot be
+    /// read.
+    is_listed: AtomicBool,
 }
 
 #[async_trait]
 impl SchemaProvider for StoredSchema {
     fn table_names(&self) -> Vec<String> {
+        self.is_listed.store(true, Ordering::Relaxed);
         let state = self.relations.catalog.cached();
         let mut names: BTreeSet<String> = self.inner.table_names().into_iter().collect();
         let rights = self.relations.rights(&state);
@@ -71,17 +76,20 @@ impl SchemaProvider for StoredSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let relation = RelationName::new(&self.name, name);
+        if let Ok(Some(table)) = PLANNED_VIEW.try_with(|view| view.system_view(&relation)) {
+            return Ok(Some(table));
+        }
         // Asked first, since `inner` may take any name for that of a file.
         if self.inner.table_exist(name) {
-            let table = self.inner.table(name).await?;
-            let of_view = VIEW_OWNER.try_with(|owner| self.relations.is_of_context_in_view(&relation, owner));
-            // Those of the system are in the context, too, and say themselves for whom they are.
-            let is_of_system = || table.as_ref().is_some_and(|table| table.downcast_ref::<GuardedTable>().is_some());
-            if of_view.unwrap_or(true) || is_of_system() {
-                return Ok(table);
+            let of_view = PLANNED_VIEW.try_with(|view| self.relations.is_of_context_in_view(&relation, &view.owner));
+            if of_view.unwrap_or(true) {
+                return self.inner.table(name).await;
             }
         }
-        self.relations.find(&relation).await
+        match self.relations.find(&relation).await {
+            Err(_) if self.is_listed.load(Ordering::Relaxed) => self.relations.unplanned(&relation),
+            found => found,
+        }
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {

@@ -40,7 +40,7 @@ fn qualify_name(session: &MlSession, name: &mut ObjectName, own: &BTreeSet<Strin
 }
 
 /// The names of the common table expressions in a statement.
-pub(crate) fn common_tables(node: &impl Visit) -> BTreeSet<String> {
+fn common_tables(node: &impl Visit) -> BTreeSet<String> {
     #[derive(Default)]
     struct Names(BTreeSet<String>);
     impl Visitor for Names {
@@ -54,6 +54,67 @@ pub(crate) fn common_tables(node: &impl Visit) -> BTreeSet<String> {
     let mut names = Names::default();
     let _: ControlFlow<Infallible> = node.visit(&mut names);
     names.0
+}
+
+/// The names of relations in a query, but where they mean its own common table expressions.
+pub(crate) fn relations_in(query: &Query) -> Vec<ObjectName> {
+    /// A query that is being walked through: its common table expressions, of which the first so many are known now.
+    struct Scope {
+        tables: Vec<(String, *const Query)>,
+        known: usize,
+        is_recursive: bool,
+    }
+    impl Scope {
+        fn position(&self, query: &Query) -> Option<usize> {
+            self.tables.iter().position(|(_, table)| std::ptr::eq(*table, query))
+        }
+    }
+    #[derive(Default)]
+    struct Relations {
+        found: Vec<ObjectName>,
+        open: Vec<Scope>,
+    }
+    impl Visitor for Relations {
+        type Break = Infallible;
+
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Infallible> {
+            if let Some(scope) = self.open.last_mut()
+                && let Some(position) = scope.position(query)
+            {
+                scope.known = position + usize::from(scope.is_recursive);
+            }
+            let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+            let tables = tables.map(|table| (folded(&table.alias.name), &raw const *table.query)).collect();
+            let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+            self.open.push(Scope { tables, known: 0, is_recursive });
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Infallible> {
+            self.open.pop();
+            if let Some(scope) = self.open.last_mut()
+                && let Some(position) = scope.position(query)
+            {
+                scope.known = position + 1;
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<Infallible> {
+            let is_own = |ident: &Ident| {
+                let name = folded(ident);
+                self.open.iter().any(|scope| scope.tables[..scope.known].iter().any(|(table, _)| *table == name))
+            };
+            match name.0.as_slice() {
+                [part] if part.as_ident().is_some_and(is_own) => {}
+                _ => self.found.push(name.clone()),
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut relations = Relations::default();
+    let _: ControlFlow<Infallible> = query.visit(&mut relations);
+    relations.found
 }
 
 /// The name in lower case, unless quoted.

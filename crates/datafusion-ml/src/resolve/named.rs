@@ -13,10 +13,10 @@ use crate::background::find_training;
 use crate::catalog::{ModelEntry, ModelName};
 use crate::error::invalid;
 use crate::execute::no_such_model;
-use crate::explain::{EXPLAIN_MODEL, no_report, register_explain_model, report};
+use crate::explain::{EXPLAIN_MODEL, no_report, register_explain_model, report, usage};
 use crate::predict::model_of;
 use crate::session::MlSession;
-use crate::sql::calls_with_text;
+use crate::sql::{calls_with_text, calls_without_text};
 use crate::tables::{Source, TableFunction, register_reported};
 
 /// Resolves the models that the statement names in calls of our own functions: what these functions answer is put into
@@ -26,6 +26,9 @@ pub(super) async fn resolve_named(
     statement: &DFStatement,
     view_owner: Option<&str>,
 ) -> Result<()> {
+    if calls_without_text(statement).contains(EXPLAIN_MODEL) {
+        return Err(usage());
+    }
     let calls = calls_with_text(statement);
     let calls: Vec<_> = calls.iter().filter_map(|(name, text)| Some((Call::of(name)?, text))).collect();
     if calls.is_empty() {
@@ -70,6 +73,11 @@ pub(super) async fn resolve_named(
         }
     }
     Ok(())
+}
+
+/// Whether a function of that name takes a model's name.
+pub(super) fn names_model(function: &str) -> bool {
+    Call::of(function).is_some()
 }
 
 /// A function of ours that takes a model's name.

@@ -1,13 +1,14 @@
 //! Redshift's system views of models, `stl_load_errors`, `pg_user` and `ml_audit`, as far as a statement names them: they are made of the newest state of the catalog
 //! before the statement is planned, and put into the schema `pg_catalog`.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int32Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampSecondArray,
 };
-use datafusion::catalog::{MemTable, MemorySchemaProvider};
+use datafusion::catalog::{MemTable, MemorySchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::Statement as DFStatement;
@@ -23,7 +24,10 @@ use crate::session::MlSession;
 use crate::sql::WalkMut;
 
 /// The schema in which Redshift has its system views; it is searched before others.
-const SYSTEM_SCHEMA: &str = "pg_catalog";
+pub(crate) const SYSTEM_SCHEMA: &str = "pg_catalog";
+
+/// System views by their names, as somebody may see them.
+pub(crate) type SystemViews = BTreeMap<&'static str, Arc<dyn TableProvider>>;
 
 /// A system view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +85,13 @@ impl SystemView {
 }
 
 /// Makes the system views that the statement names. A table of the program, or a temporary one, of the same name is left alone; one
-/// of the store is not meant, since anybody might have made it, nor is any in a view.
+/// of the store is not meant, since anybody might have made it, nor is any in a view. Those that the text of a view names are given,
+/// others put into the context.
 pub(super) async fn resolve_system_views(
     session: &MlSession,
     statement: &mut DFStatement,
     view_owner: Option<&str>,
-) -> Result<()> {
+) -> Result<SystemViews> {
     let mut named = Vec::new();
     let context = session.context();
     let _ = visit_relations_mut(&mut WalkMut(statement), |name| {
@@ -104,7 +109,7 @@ pub(super) async fn resolve_system_views(
         ControlFlow::<()>::Continue(())
     });
     if named.is_empty() {
-        return Ok(());
+        return Ok(SystemViews::new());
     }
     let default_catalog = context.state_ref().read().config_options().catalog.default_catalog.clone();
     if let Some(catalog) = context.catalog(&default_catalog)
@@ -113,15 +118,20 @@ pub(super) async fn resolve_system_views(
         catalog.register_schema(SYSTEM_SCHEMA, Arc::new(MemorySchemaProvider::new()))?;
     }
     named.dedup();
+    let mut of_view = SystemViews::new();
     for view in named {
         let (batch, user) = rows(session, view, &default_catalog, view_owner).await?;
         let rows = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
-        let table = GuardedTable { seal: Seal::User(user), rows };
+        let table = Arc::new(GuardedTable { seal: Seal::User(user), rows });
+        if view_owner.is_some() {
+            of_view.insert(view.name(), table);
+            continue;
+        }
         let name = TableReference::partial(SYSTEM_SCHEMA, view.name());
         context.deregister_table(name.clone())?;
-        context.register_table(name, Arc::new(table))?;
+        context.register_table(name, table)?;
     }
-    Ok(())
+    Ok(of_view)
 }
 
 /// The rows, and the name of whom they are for: what he may know.

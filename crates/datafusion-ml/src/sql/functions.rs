@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::Statement as DFStatement;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, TableFactor, Value, Visit,
-    Visitor, visit_expressions_mut,
+    VisitMut, Visitor, VisitorMut, visit_expressions_mut,
 };
 
 use super::walk::{Walk, WalkMut};
@@ -28,6 +28,20 @@ pub fn calls_with_text(statement: &DFStatement) -> BTreeSet<(String, String)> {
     let mut calls = Calls::default();
     calls.collect(&Walk(statement));
     calls.with_text
+}
+
+/// The names of the functions that are called with something else than a text as their first argument.
+pub fn calls_without_text(statement: &DFStatement) -> BTreeSet<String> {
+    let mut calls = Calls::default();
+    calls.collect(&Walk(statement));
+    calls.without_text
+}
+
+/// The names of all functions that the expression calls, as [`function_names`] gives them.
+pub fn expression_function_names(expr: &Expr) -> BTreeSet<String> {
+    let mut calls = Calls::default();
+    calls.collect(expr);
+    calls.names
 }
 
 /// The names of all functions that the query calls anywhere, as [`function_names`] gives them.
@@ -69,6 +83,43 @@ pub fn qualify_function_names(statement: &mut DFStatement, schema: &str, is_ours
     });
 }
 
+/// Writes another text in the place of the first argument of calls of functions, scalar or in FROM, where `rewritten` has one for the
+/// function's name and the text: `explain_model('m')` becomes `explain_model('s.m')`.
+pub fn rewrite_texts(statement: &mut DFStatement, rewritten: &dyn Fn(&str, &str) -> Option<String>) {
+    struct Rewriting<'a>(&'a dyn Fn(&str, &str) -> Option<String>);
+    impl Rewriting<'_> {
+        fn rewrite(&self, name: &ObjectName, args: &mut [FunctionArg]) {
+            if let (Some(name), Some(argument)) = (folded(name), args.first_mut())
+                && let Some(text) = text_of(argument).and_then(|text| (self.0)(&name, text))
+                && let FunctionArg::Unnamed(argument) | FunctionArg::Named { arg: argument, .. } = argument
+                && let FunctionArgExpr::Expr(Expr::Value(value)) = argument
+            {
+                value.value = Value::SingleQuotedString(text);
+            }
+        }
+    }
+    impl VisitorMut for Rewriting<'_> {
+        type Break = Infallible;
+
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+            if let Expr::Function(function) = expr
+                && let FunctionArguments::List(list) = &mut function.args
+            {
+                self.rewrite(&function.name, &mut list.args);
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Infallible> {
+            if let TableFactor::Table { name, args: Some(args), .. } = table {
+                self.rewrite(name, &mut args.args);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _: ControlFlow<Infallible> = VisitMut::visit(&mut WalkMut(statement), &mut Rewriting(rewritten));
+}
+
 /// The calls seen so far.
 #[derive(Default)]
 struct Calls {
@@ -76,6 +127,8 @@ struct Calls {
     names: BTreeSet<String>,
     /// Of all functions with a text as their first argument, and that text.
     with_text: BTreeSet<(String, String)>,
+    /// The names of those with another first argument.
+    without_text: BTreeSet<String>,
 }
 
 impl Calls {
@@ -84,8 +137,10 @@ impl Calls {
     }
 
     fn add_text(&mut self, name: &ObjectName, args: &[FunctionArg]) {
-        if let (Some(name), Some(text)) = (folded(name), args.first().and_then(text_of)) {
-            self.with_text.insert((name, text.to_owned()));
+        let (Some(name), Some(first)) = (folded(name), args.first()) else { return };
+        match text_of(first) {
+            Some(text) => drop(self.with_text.insert((name, text.to_owned()))),
+            None => drop(self.without_text.insert(name)),
         }
     }
 }

@@ -34,7 +34,8 @@ pub use clause::{Clause, ClauseSpans};
 pub use copy::{Compression, Copy, CopyFormat, CopyOptions, JsonColumns, Quotes};
 pub(crate) use functions::text_of;
 pub use functions::{
-    calls_with_text, function_names, qualify_function_names, query_function_names, quote_function_names,
+    calls_with_text, calls_without_text, expression_function_names, function_names, qualify_function_names,
+    query_function_names, quote_function_names, rewrite_texts,
 };
 pub use location::invalid_at;
 pub use parser::MlParser;

@@ -14,8 +14,9 @@ use crate::catalog::{ColumnEntry, Identity};
 use crate::error::invalid;
 use crate::hints::unknown_type;
 use crate::relations::folded;
+use crate::resolve::asks_model;
 use crate::session::MlSession;
-use crate::sql::{MlParser, Statement};
+use crate::sql::{MlParser, Statement, expression_function_names};
 
 /// Redshift's length of CHAR and VARCHAR without one.
 const DEFAULT_CHAR_BYTES: u64 = 1;
@@ -117,6 +118,12 @@ fn of_definition(session: &MlSession, column: &ColumnDef, planned: DataType) -> 
             ColumnOption::NotNull => field = field.with_nullable(false),
             ColumnOption::Null => field = field.with_nullable(true),
             ColumnOption::Default(default) => {
+                if let Some(function) = asks_model(session, expression_function_names(default))? {
+                    return Err(invalid(format!(
+                        "DEFAULT of column {} cannot call {function}, which asks a model; INSERT INTO ... SELECT {function}(...)",
+                        entry.name
+                    )));
+                }
                 session.expression(&default.to_string())?;
                 entry.default = Some(default.to_string());
             }
