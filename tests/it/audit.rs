@@ -67,6 +67,32 @@ async fn predictions_are_recorded_with_user_version_function_and_rows() {
     assert!(predictions(&owner).await.contains("admin 2 predict_class 2744"), "{}", predictions(&owner).await);
 }
 
+/// The optimizer computes calls over constants, of a prepared statement when it is prepared.
+#[tokio::test(flavor = "multi_thread")]
+async fn predictions_of_constants_are_recorded_when_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = audited(&folder, None).await;
+    run(&owner, CREATE_BANKNOTE).await;
+    for user in [None, Some("ann")] {
+        run(&owner, &format!("CREATE USER {}", user.unwrap_or("bob"))).await;
+        let session = audited(&folder, user).await;
+        if user.is_some() {
+            run(&owner, "GRANT EXECUTE ON MODEL banknote_model TO ann").await;
+        }
+        for explain in ["EXPLAIN", "EXPLAIN VERBOSE"] {
+            run(&session, &format!("{explain} SELECT predict_class(1, 2, 3, 4)")).await;
+        }
+        run(&session, "PREPARE one(DOUBLE) AS SELECT predict_class(1, 2, 3, 4), predict_class($1, 2, 3, 4)").await;
+        session.flush_audit().await.unwrap();
+        assert!(!predictions(&owner).await.contains(user.unwrap_or("admin")), "{}", predictions(&owner).await);
+        run(&session, "EXECUTE one(2)").await;
+        run(&session, "EXECUTE one(3)").await;
+        session.flush_audit().await.unwrap();
+        let recorded = format!("{} 1 predict_class 4", user.unwrap_or("admin"));
+        assert!(predictions(&owner).await.contains(&recorded), "{}", predictions(&owner).await);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn predictions_are_told_to_whom_the_model_was() {
     let folder = tempfile::tempdir().unwrap();

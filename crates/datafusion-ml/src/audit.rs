@@ -13,7 +13,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use datafusion::error::Result;
 
-pub(crate) use self::predictions::{PredictionRecord, Recorder, Tally};
+pub(crate) use self::predictions::{
+    COUNT_PREDICTIONS, CountPredictions, PredictionRecord, Recorder, Tally, uncomputed,
+};
 use crate::authorize::Rights;
 use crate::catalog::{Action, CommitEntry, GrantKey, Grantee, ModelName, Object, RelationName};
 use crate::session::MlSession;

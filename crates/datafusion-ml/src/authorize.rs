@@ -46,7 +46,7 @@ pub(crate) use self::rights::Rights;
 pub(crate) use self::view_models::called_models;
 pub(crate) use self::whoami::call_whoami;
 use self::whoami::register_whoami;
-use crate::audit::Recorder;
+use crate::audit::{CountPredictions, Recorder};
 use crate::catalog::{Catalog, CatalogState};
 use crate::error::external;
 use crate::store::StoreRoot;
@@ -85,6 +85,9 @@ impl Guard {
     /// Puts itself between the context and whatever is run in it.
     pub(crate) fn install(self: &Arc<Self>, context: &SessionContext) -> Result<()> {
         context.add_analyzer_rule(Arc::clone(self) as _);
+        if let Some(recorder) = &self.recorder {
+            context.add_analyzer_rule(Arc::new(CountPredictions::new(recorder, self)));
+        }
         let state = context.state_ref();
         let mut state = state.write();
         let planner = GuardedPlanner { inner: Arc::clone(state.query_planner()), guard: Arc::clone(self) };

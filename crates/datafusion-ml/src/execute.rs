@@ -46,6 +46,7 @@ pub(crate) use self::drop::{no_such_column, no_such_relation, no_such_schema};
 pub(crate) use self::insert::check_takes_rows;
 pub use self::role::state_with_role;
 pub(crate) use self::role::{StatementRole, with_iam_role};
+use crate::audit::uncomputed;
 use crate::authorize::{Marked, denied};
 use crate::background::find_training;
 use crate::catalog::{Action, CatalogState, ModelName, reading_once};
@@ -138,10 +139,13 @@ async fn query(session: &MlSession, mut statement: DFStatement) -> Result<DataFr
     }
     resolve(session, &mut statement, None).await?;
     let mut plan = session.plan(statement).await?;
-    if let LogicalPlan::Statement(PlanStatement::Prepare(prepare)) = &mut plan
-        && !session.shared.guard.is_idle()
-    {
-        prepare.input = Arc::new(Marked::prepared(prepare.input.as_ref().clone()));
+    if let LogicalPlan::Statement(PlanStatement::Prepare(prepare)) = &mut plan {
+        if session.shared.recorder.is_some() {
+            prepare.input = Arc::new(uncomputed(prepare.input.as_ref().clone())?);
+        }
+        if !session.shared.guard.is_idle() {
+            prepare.input = Arc::new(Marked::prepared(prepare.input.as_ref().clone()));
+        }
     }
     if matches!(plan, LogicalPlan::Explain(_)) {
         return session.shared.guard.explain(session.context().state(), plan);

@@ -117,7 +117,23 @@ pub(crate) fn score_function(entry: &Arc<ModelEntry>, model: &Arc<FittedModel>) 
 /// The same function, of which the rows are counted.
 pub(crate) fn with_tally(function: &Arc<ScalarUDF>, tally: Arc<Tally>) -> Arc<ScalarUDF> {
     match function.inner().downcast_ref::<PredictFunction>() {
-        Some(ours) => Arc::new(ScalarUDF::from(PredictFunction { tally: Some(tally), ..ours.clone() })),
+        Some(ours) => {
+            let mut ours = PredictFunction { tally: Some(tally), ..ours.clone() };
+            ours.signature.volatility = Volatility::Immutable;
+            Arc::new(ScalarUDF::from(ours))
+        }
+        None => Arc::clone(function),
+    }
+}
+
+/// The same function, which no optimizer computes; [`with_tally`] makes it one that may.
+pub(crate) fn left_to_execution(function: &Arc<ScalarUDF>) -> Arc<ScalarUDF> {
+    match function.inner().downcast_ref::<PredictFunction>() {
+        Some(ours) => {
+            let mut ours = ours.clone();
+            ours.signature.volatility = Volatility::Volatile;
+            Arc::new(ScalarUDF::from(ours))
+        }
         None => Arc::clone(function),
     }
 }

@@ -133,7 +133,10 @@ fn a_loop_in_the_shell() {
     let mut shell = Command::new(env!("CARGO_BIN_EXE_dfml-under-test"));
     let output = shell.current_dir(folder.path()).args(["-q", "-c", sql]).output().unwrap();
     let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(shown.contains("| va ") && placeless(&shown).contains("reads itself, or is more than 64 views deep"), "{shown}");
+    assert!(
+        shown.contains("| va ") && placeless(&shown).contains("reads itself, or is more than 64 views deep"),
+        "{shown}"
+    );
 }
 
 /// In the shell names of files are names of tables, too.

@@ -10,18 +10,21 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF};
+use datafusion::optimizer::AnalyzerRule;
 use futures::future::join_all;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::authorize::Guard;
 use crate::background::unix_seconds;
 use crate::catalog::{ModelEntry, ModelName};
-use crate::predict::{entry_of, with_tally};
+use crate::predict::{entry_of, left_to_execution, with_tally};
 use crate::store::StoreRoot;
 use crate::tables::{evaluate_with_tally, evaluated_entry};
 
@@ -85,37 +88,32 @@ impl Recorder {
     }
 
     /// The plan, with a tally for each function of a model.
-    pub(crate) fn count(self: &Arc<Self>, plan: LogicalPlan, user: &str) -> Result<LogicalPlan> {
+    fn count(self: &Arc<Self>, plan: LogicalPlan, user: &str) -> Result<LogicalPlan> {
         let mut functions: HashMap<String, Arc<ScalarUDF>> = HashMap::new();
-        let counting = plan.transform_down_with_subqueries(|node| {
-            node.map_expressions(|expr| {
-                expr.transform_down(|expr| match expr {
-                    Expr::ScalarFunction(mut call) => {
-                        let Some(entry) = entry_of(&call.func) else {
-                            return Ok(Transformed::no(Expr::ScalarFunction(call)));
-                        };
-                        let name = call.func.name().to_owned();
-                        let function = match functions.get(&name) {
-                            Some(function) if **function == *call.func => Arc::clone(function),
-                            _ => with_tally(&call.func, self.tally(entry, &name, user)),
-                        };
-                        functions.insert(name, Arc::clone(&function));
-                        call.func = function;
-                        Ok(Transformed::yes(Expr::ScalarFunction(call)))
-                    }
-                    Expr::AggregateFunction(mut call) => match evaluated_entry(&call.func) {
-                        Some(entry) => {
-                            let tally = self.tally(entry, call.func.name(), user);
-                            call.func = evaluate_with_tally(&call.func, tally);
-                            Ok(Transformed::yes(Expr::AggregateFunction(call)))
-                        }
-                        None => Ok(Transformed::no(Expr::AggregateFunction(call))),
-                    },
-                    expr => Ok(Transformed::no(expr)),
-                })
-            })
-        })?;
-        Ok(counting.data)
+        map_calls(plan, |expr| match expr {
+            Expr::ScalarFunction(mut call) => {
+                let Some(entry) = entry_of(&call.func) else {
+                    return Transformed::no(Expr::ScalarFunction(call));
+                };
+                let name = call.func.name().to_owned();
+                let function = match functions.get(&name) {
+                    Some(function) if **function == *call.func => Arc::clone(function),
+                    _ => with_tally(&call.func, self.tally(entry, &name, user)),
+                };
+                functions.insert(name, Arc::clone(&function));
+                call.func = function;
+                Transformed::yes(Expr::ScalarFunction(call))
+            }
+            Expr::AggregateFunction(mut call) => match evaluated_entry(&call.func) {
+                Some(entry) => {
+                    let tally = self.tally(entry, call.func.name(), user);
+                    call.func = evaluate_with_tally(&call.func, tally);
+                    Transformed::yes(Expr::AggregateFunction(call))
+                }
+                None => Transformed::no(Expr::AggregateFunction(call)),
+            },
+            expr => Transformed::no(expr),
+        })
     }
 
     fn tally(self: &Arc<Self>, entry: &ModelEntry, function: &str, user: &str) -> Arc<Tally> {
@@ -134,6 +132,52 @@ impl Recorder {
         live.push(Arc::downgrade(&tally));
         drop(live);
         tally
+    }
+}
+
+/// The plan of a statement that is to be prepared, with calls that the optimizer leaves alone: it would put values in the place of
+/// calls over constants, once for all executions, before they are counted.
+pub(crate) fn uncomputed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    map_calls(plan, |expr| match expr {
+        Expr::ScalarFunction(mut call) if entry_of(&call.func).is_some() => {
+            call.func = left_to_execution(&call.func);
+            Transformed::yes(Expr::ScalarFunction(call))
+        }
+        expr => Transformed::no(expr),
+    })
+}
+
+fn map_calls(plan: LogicalPlan, mut map: impl FnMut(Expr) -> Transformed<Expr>) -> Result<LogicalPlan> {
+    let mapped = plan.transform_down_with_subqueries(|node| {
+        node.map_expressions(|expr| expr.transform_down(|expr| Ok(map(expr))))
+    })?;
+    Ok(mapped.data)
+}
+
+/// The name of [`CountPredictions`] as a rule.
+pub(crate) const COUNT_PREDICTIONS: &str = "count predictions";
+
+/// The rule of the analyzer by which predictions are counted.
+#[derive(Debug)]
+pub(crate) struct CountPredictions {
+    recorder: Arc<Recorder>,
+    guard: Arc<Guard>,
+}
+
+impl CountPredictions {
+    /// The rule that counts for whom the guard says.
+    pub(crate) fn new(recorder: &Arc<Recorder>, guard: &Arc<Guard>) -> Self {
+        Self { recorder: Arc::clone(recorder), guard: Arc::clone(guard) }
+    }
+}
+
+impl AnalyzerRule for CountPredictions {
+    fn name(&self) -> &str {
+        COUNT_PREDICTIONS
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        self.recorder.count(plan, &self.guard.user())
     }
 }
 

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{QueryPlanner, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::DataFrame;
 
 use super::{Guard, denied};
+use crate::audit::COUNT_PREDICTIONS;
 
 /// In the configuration of a session whose plans have been looked at.
 struct LookedAt;
@@ -26,6 +28,14 @@ impl Guard {
             self.authorize(plan.clone())?;
         }
         state.config_mut().set_extension(Arc::new(LookedAt));
+        if self.recorder.is_some() {
+            // What a plan computes while it is planned is no prediction for anybody, if it is only shown.
+            let mut analyzer = state.analyzer().clone();
+            analyzer.rules.retain(|rule| rule.name() != COUNT_PREDICTIONS);
+            let mut builder = SessionStateBuilder::new_from_existing(state);
+            *builder.analyzer() = Some(analyzer);
+            state = builder.build();
+        }
         Ok(DataFrame::new(state, plan))
     }
 }

@@ -75,19 +75,13 @@ impl AnalyzerRule for Guard {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let plan = match self.is_idle() {
-            true => plan,
-            false => {
-                if self.principal().is_some() {
-                    self.look_again();
-                }
-                self.authorize(plan)?
-            }
-        };
-        match &self.recorder {
-            Some(recorder) => recorder.count(plan, &self.user()),
-            None => Ok(plan),
+        if self.is_idle() {
+            return Ok(plan);
         }
+        if self.principal().is_some() {
+            self.look_again();
+        }
+        self.authorize(plan)
     }
 }
 
