@@ -43,11 +43,10 @@ pub(crate) fn affordable_folds(runtime: f64, seconds: f64) -> f64 {
 }
 
 /// Deals rows to folds by seed: of every class, or of rows next to each other by the size of their target, each fold gets
-/// the same share, give or take one. Copies, of which `firsts` has the first, follow that.
-pub(crate) fn deal(target: &[f64], task: Task, folds: u8, seed: u64, firsts: Option<&[u32]>) -> Vec<u8> {
+/// the same share, give or take one.
+pub(crate) fn deal(target: &[f64], task: Task, folds: u8, seed: u64) -> Vec<u8> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let is_first = |row: &u32| firsts.is_none_or(|firsts| firsts[*row as usize] == *row);
-    let mut order: Vec<u32> = (0..target.len() as u32).filter(is_first).collect();
+    let mut order: Vec<u32> = (0..target.len() as u32).collect();
     // Rows of equal targets come in random order, not in that of the query.
     order.shuffle(&mut rng);
     order.sort_by(|a, b| target[*a as usize].total_cmp(&target[*b as usize]));
@@ -66,10 +65,6 @@ pub(crate) fn deal(target: &[f64], task: Task, folds: u8, seed: u64, firsts: Opt
             }
         }
     }
-    // Firsts come before their copies.
-    for (row, first) in firsts.unwrap_or_default().iter().enumerate() {
-        dealt[row] = dealt[*first as usize];
-    }
     dealt
 }
 
@@ -80,35 +75,24 @@ mod tests {
     #[test]
     fn every_fold_gets_its_share_of_every_class() {
         let target: Vec<f64> = (0..103).map(|row| f64::from(u8::from(row % 10 == 0))).collect();
-        let dealt = deal(&target, Task::BinaryClassification, 5, 7, None);
+        let dealt = deal(&target, Task::BinaryClassification, 5, 7);
         for fold in 0..5 {
             let rows = (0..103).filter(|row| dealt[*row] == fold);
             let (ones, all) = rows.fold((0.0, 0), |(ones, all), row| (ones + target[row], all + 1));
             assert!((2.0..=3.0).contains(&ones) && (20..=21).contains(&all), "{ones} of {all}");
         }
-        assert_ne!(dealt, deal(&target, Task::BinaryClassification, 5, 8, None));
-        assert_eq!(dealt, deal(&target, Task::BinaryClassification, 5, 7, None));
+        assert_ne!(dealt, deal(&target, Task::BinaryClassification, 5, 8));
+        assert_eq!(dealt, deal(&target, Task::BinaryClassification, 5, 7));
     }
 
     #[test]
     fn every_fold_gets_its_share_of_large_and_small_targets() {
         let target: Vec<f64> = (0..1000).map(|row| f64::from(row).exp2().min(1e300)).collect();
-        let dealt = deal(&target, Task::Regression, 5, 7, None);
+        let dealt = deal(&target, Task::Regression, 5, 7);
         for half in [0..500, 500..1000] {
             let mut counts = [0; 5];
             half.for_each(|row| counts[usize::from(dealt[row])] += 1);
             assert_eq!(counts, [100; 5]);
-        }
-    }
-
-    #[test]
-    fn copies_share_a_fold() {
-        let target: Vec<f64> = (0..300).map(|row| f64::from(row % 100)).collect();
-        let firsts: Vec<u32> = (0..300).map(|row| row % 100).collect();
-        for task in [Task::Regression, Task::MulticlassClassification] {
-            let dealt = deal(&target, task, 5, 7, Some(&firsts));
-            assert!((0..300).all(|row| dealt[row] == dealt[row % 100]));
-            assert_eq!((0..5).map(|fold| dealt.iter().filter(|of| **of == fold).count()).max(), Some(60));
         }
     }
 

@@ -7,7 +7,6 @@
 mod calibration;
 mod candidates;
 mod centre;
-mod duplicates;
 mod ensemble;
 mod finish;
 mod folds;

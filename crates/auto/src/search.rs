@@ -29,7 +29,6 @@ use self::progress::Progress;
 use self::sample::draw;
 use crate::candidates::{Candidate, Scale, curvature, deviation, portfolio, propose};
 use crate::centre::{Centred, centre};
-use crate::duplicates::firsts;
 use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
@@ -170,8 +169,7 @@ pub fn search(
         division = division.within(runtime.as_secs_f64(), seconds);
         is_hasty = affordable_folds(runtime.as_secs_f64(), seconds) < 1.0;
     }
-    let firsts = if drawn.is_none() { firsts(raw, profiles, context)? } else { None };
-    let folds = deal(&target, spec.task, division.folds, context.seed(), firsts.as_deref());
+    let folds = deal(&target, spec.task, division.folds, context.seed());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
     if encoders.iter().all(|(_, encoder)| encoder.encoder().feature_names().is_empty()) {
         return Err(Error::data(format!(
