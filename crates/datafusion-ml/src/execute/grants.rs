@@ -9,9 +9,7 @@ use super::drop::no_such_schema;
 use super::identities::missing;
 use super::{model_name, no_such_model, no_such_relation};
 use crate::authorize::{Rights, denied};
-use crate::catalog::{
-    Access, Action, CatalogState, GrantEntry, GrantKey, Grantee, ModelName, Object, Privilege, Purpose,
-};
+use crate::catalog::{Access, Action, CatalogState, GrantEntry, GrantKey, Grantee, Object, Privilege, Purpose};
 use crate::error::invalid;
 use crate::relations::folded;
 use crate::session::MlSession;
@@ -179,11 +177,9 @@ fn granted(
             (names.iter().map(object).collect::<Result<_>>()?, &[Privilege::Member])
         }
         GrantObject::Functions(names) => {
-            let is_of_model = |name: &ModelName| state.model_of_function(name).is_some();
             for name in names {
                 let name = model_name(session, name)?;
-                let model = state.model_of_function(&name).filter(|_| is_of_model(&name));
-                if let Some(model) = model
+                if let Some(model) = state.model_of_function(&name)
                     && rights.may_execute(state, model)?
                 {
                     let model = model.name();

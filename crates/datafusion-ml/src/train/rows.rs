@@ -74,7 +74,7 @@ impl RowFilter {
 
     /// The chosen rows, batch by batch, in their order. Each call is one pass.
     pub(super) fn batches(self, buffer: &TrainingBuffer) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_> {
-        let batches = buffer
+        let mut batches = buffer
             .batches()
             .map(|batch| batch.map_err(|e| Error::storage(format!("spilled training rows cannot be read: {e}"))));
         if self.takes_all() {
@@ -82,7 +82,7 @@ impl RowFilter {
         }
         // A few rows of each of many batches would cost what whole batches cost.
         let mut chosen = BatchCoalescer::new(Arc::clone(buffer.schema()), CHOSEN_ROWS);
-        let (mut next_row, mut batches) = (0, batches);
+        let mut next_row = 0;
         Box::new(std::iter::from_fn(move || {
             while !chosen.has_completed_batch() {
                 let step = match batches.next() {
