@@ -25,7 +25,9 @@ const WORTHWHILE: f64 = 0.001;
 /// A flatter line would leave nothing of what a model says of a row but the shares of the classes.
 const MIN_SCALE: f64 = 0.05;
 /// Fewer rows teach nothing about probabilities.
-const MIN_ROWS: usize = 100;
+const MIN_ROWS: usize = 20;
+/// What is known of a line before any row is seen: that it changes nothing, to within 1, as surely as from so many rows.
+const PRIOR_ROWS: f64 = 4.0;
 
 impl Calibration {
     /// None at all.
@@ -64,13 +66,15 @@ impl Calibration {
         if calibrated < plain * (1.0 - WORTHWHILE) { Self::fit(task, raw, target) } else { Self::NONE }
     }
 
-    /// The line of least log loss, by Newton's method with halved steps.
+    /// The line of least log loss and distance from none, by Newton's method with halved steps.
     fn fit(task: Task, raw: &RawOutputs, target: &[f64]) -> Self {
         let target = &soft(task, target)[..];
+        let prior = PRIOR_ROWS / target.len().max(1) as f64;
         let loss = |line: Self| {
             let mut raw = raw.clone();
             line.apply(&mut raw);
-            soft_loss(task, &raw, target)
+            let distance = (line.scale - 1.0).powi(2) + line.offset.powi(2);
+            soft_loss(task, &raw, target) + prior * distance / 2.0
         };
         let (mut line, mut best) = (Self::NONE, soft_loss(task, raw, target));
         for _ in 0..50 {
@@ -126,8 +130,10 @@ impl Calibration {
             // The offset stays 0.
             h[2] = 1.0;
         }
-        let ridge = 1e-9 * (h[0] + h[2]) + 1e-300;
-        let (a, b, c) = (h[0] + ridge, h[1], h[2] + ridge);
+        let prior = PRIOR_ROWS;
+        g[0] += prior * (self.scale - 1.0);
+        g[1] += prior * self.offset;
+        let (a, b, c) = (h[0] + prior, h[1], h[2] + prior);
         let determinant = a * c - b * b;
         if determinant <= 0.0 || !determinant.is_finite() {
             return (0.0, 0.0);
@@ -204,8 +210,8 @@ mod tests {
     fn numbers_and_few_rows_are_left_alone() {
         let (raw, target, folds) = overconfident();
         assert_eq!(Calibration::learn(Task::Regression, &raw, &target, &folds), Calibration::NONE);
-        let raw = RawOutputs { num_outputs: 1, values: raw.values[..50].to_vec() };
-        let few = Calibration::learn(Task::BinaryClassification, &raw, &target[..50], &folds[..50]);
+        let raw = RawOutputs { num_outputs: 1, values: raw.values[..15].to_vec() };
+        let few = Calibration::learn(Task::BinaryClassification, &raw, &target[..15], &folds[..15]);
         assert_eq!(few, Calibration::NONE);
     }
 }

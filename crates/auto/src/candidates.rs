@@ -5,6 +5,10 @@ use datafusion_ml_core::Task;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+/// A trial of boosting takes at most so many rounds, and grows at most about so many trees.
+const MAX_ROUNDS: usize = 2_000;
+const MAX_TREES: usize = 20_000;
+
 /// A way of learning a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Candidate {
@@ -14,13 +18,15 @@ pub(crate) struct Candidate {
     pub(crate) options: Vec<(&'static str, String)>,
 }
 
-/// How many rounds a table of this size can use, and how a candidate is told when to stop.
+/// What of a table's size and target the range of hyperparameters depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
     /// The rows that candidates learn from.
     pub(crate) rows: usize,
     /// The features of a linear model.
     pub(crate) features: usize,
+    /// The raw outputs of a model; boosting grows a tree for each in every round.
+    pub(crate) outputs: usize,
     /// Whether there is too little time to learn in small steps.
     pub(crate) is_hasty: bool,
     /// The second derivative of a row's loss before anything is learned, relative to that of two classes of the same
@@ -44,10 +50,16 @@ impl Scale {
         0.25 * self.deviation * (2.0 * (self.features as f64 + 1.0).ln() / self.rows.max(1) as f64).sqrt()
     }
 
-    /// What learning rates of boosting are multiplied by: small tables are learned in small steps; on large ones, and in a
-    /// hurry, those take too long.
+    /// What learning rates of boosting are multiplied by: small tables are learned in small steps; on large ones, of many
+    /// classes, and in a hurry, those take too long.
     fn pace(self) -> f64 {
-        if self.is_hasty || self.rows > 50_000 { 2.0 } else { 1.0 }
+        let of_classes = (MAX_ROUNDS as f64 / self.rounds() as f64).min(5.0);
+        if self.is_hasty || self.rows > 50_000 { of_classes.max(2.0) } else { of_classes }
+    }
+
+    /// How many rounds a trial of boosting may take.
+    fn rounds(self) -> usize {
+        (MAX_TREES / self.outputs.max(1)).clamp(20, MAX_ROUNDS)
     }
 }
 
@@ -87,7 +99,8 @@ impl Candidate {
             let eta = self.number("eta").unwrap_or(0.3);
             // About as many rounds as undo a step of the learning rate.
             let patience = (3.0 / eta).clamp(20.0, 100.0).round();
-            options.push(("num_round", (if scale.rows > 100_000 { 1_000 } else { 2_000 }).to_string()));
+            let rounds = if scale.rows > 100_000 { scale.rounds().min(MAX_ROUNDS / 2) } else { scale.rounds() };
+            options.push(("num_round", rounds.to_string()));
             options.push(("early_stopping_rounds", patience.to_string()));
         }
         options
@@ -181,6 +194,17 @@ pub(crate) fn portfolio(algorithms: &[&str], scale: Scale) -> Vec<Candidate> {
                 ("lambda", 1.0),
             ],
         ),
+        // Learns rows by heart, which is right where others are like them.
+        Candidate::new(
+            "xgboost",
+            &[
+                ("eta", eta(0.1)),
+                ("max_depth", 12.0),
+                ("min_child_weight", weight(0.2)),
+                ("subsample", 0.95),
+                ("lambda", 1.0),
+            ],
+        ),
         Candidate::new("mlp", &[("learning_rate", 0.003)]),
         Candidate::new("linear_learner", &[("l1", three_digits(scale.lasso()))]),
     ];
@@ -235,9 +259,10 @@ pub(crate) fn propose(
                     ("eta", draw("eta", 0.02 * pace, 0.12 * pace, true)),
                     ("max_depth", draw("max_depth", 2.5, 10.5, false).round()),
                     ("min_child_weight", draw("min_child_weight", 0.5 * curvature, 30.0 * curvature, true)),
-                    ("subsample", draw("subsample", 0.5, 1.0, false)),
-                    ("colsample_bytree", draw("colsample_bytree", 0.4, 1.0, false)),
-                    ("colsample_bynode", draw("colsample_bynode", 0.4, 1.0, false)),
+                    // Beyond 1 is all: a table of few columns, or of rows that come twice, needs every one.
+                    ("subsample", draw("subsample", 0.5, 1.2, false).min(1.0)),
+                    ("colsample_bytree", draw("colsample_bytree", 0.4, 1.3, false).min(1.0)),
+                    ("colsample_bynode", draw("colsample_bynode", 0.4, 1.3, false).min(1.0)),
                     ("lambda", draw("lambda", 0.1, 20.0, true)),
                     ("gamma", draw("gamma", 1e-4 * variance, variance, true)),
                 ],
@@ -261,7 +286,8 @@ mod tests {
     use datafusion_ml_core::Options;
     use rand::SeedableRng;
 
-    const SCALE: Scale = Scale { rows: 1_000, features: 10, is_hasty: false, curvature: 1.0, deviation: 1.0 };
+    const SCALE: Scale =
+        Scale { rows: 1_000, features: 10, outputs: 1, is_hasty: false, curvature: 1.0, deviation: 1.0 };
 
     #[test]
     fn every_candidate_is_one_that_its_algorithm_takes() {

@@ -40,6 +40,9 @@ pub(crate) struct Choice {
     pub(crate) losses: Option<(f64, f64)>,
     /// Members that were left out for want of time.
     pub(crate) left_out: usize,
+    /// Members that could not be fitted on all rows, and why the last of them could not.
+    pub(crate) refused: Vec<usize>,
+    pub(crate) refusal: Option<Error>,
     /// The share of the time that the final fits would take which there is.
     pub(crate) share: f64,
 }
@@ -47,8 +50,18 @@ pub(crate) struct Choice {
 impl Choice {
     /// Members that nothing is known of yet.
     fn of(members: Vec<(usize, f64)>) -> Self {
-        let calibration = Calibration::NONE;
-        Self { members, copies: 1, calibration, raw: None, target: Vec::new(), losses: None, left_out: 0, share: 1.0 }
+        Self {
+            members,
+            copies: 1,
+            calibration: Calibration::NONE,
+            raw: None,
+            target: Vec::new(),
+            losses: None,
+            left_out: 0,
+            refused: Vec::new(),
+            refusal: None,
+            share: 1.0,
+        }
     }
 }
 
@@ -68,7 +81,7 @@ impl Search<'_> {
             let left = (self.started + runtime.mul_f64(DONE)).saturating_duration_since(Instant::now());
             self.fit_into(&mut choice, left, folds.len())?;
         }
-        let (members, encoder) = self.fit_members(&choice, raw, folds, is_sampled)?;
+        let (members, encoder) = self.fit_chosen(&mut choice, raw, folds, is_sampled)?;
         let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());
         let stopped_early = ran_out || is_cut;
         let objective = self.spec.objective;
@@ -79,7 +92,7 @@ impl Search<'_> {
             }
             _ => None,
         };
-        let rows_validated = choice.target.len();
+        let rows_validated = choice.target.len().min(self.rows.num_rows());
         let fits = members.len();
         let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, ran_out, is_cut, fits });
         let first = choice.members[0].0;
@@ -123,8 +136,8 @@ impl Search<'_> {
         let folds: Vec<u8> = (0..self.division.held_out).collect();
         let ranking = self.ranking()?;
         let Some(&(best, _)) = ranking.first() else {
-            // Too few rows to validate on: the first candidate that can be fitted at all.
-            return Ok(Choice { copies: 1, ..Choice::of(vec![(0, 1.0)]) });
+            // Too few rows to validate on, or too little time.
+            return Ok(Choice::of(vec![(0, 1.0)]));
         };
         let target = self.target(&folds);
         let raws: Vec<(usize, RawOutputs)> =
@@ -153,9 +166,14 @@ impl Search<'_> {
         let raw_of = |(number, weight): &(usize, f64)| Some((self.raw(*number, &folds)?, *weight));
         let parts: Vec<(RawOutputs, f64)> = choice.members.iter().filter_map(raw_of).collect();
         let mut raw = weighted(parts.iter().map(|(raw, weight)| (raw, *weight)));
-        let of_rows: Vec<u8> =
-            folds.iter().flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len())).collect();
-        choice.calibration = Calibration::learn(task, &raw, &choice.target, &of_rows);
+        // Of the first deal: a row of several deals would count as if it were several.
+        let of_rows: Vec<u8> = folds
+            .iter()
+            .take(usize::from(self.division.folds))
+            .flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len()))
+            .collect();
+        let of_deal = RawOutputs { values: raw.values[..of_rows.len() * raw.num_outputs].to_vec(), ..raw };
+        choice.calibration = Calibration::learn(task, &of_deal, &choice.target[..of_rows.len()], &of_rows);
         choice.calibration.apply(&mut raw);
         let alone = self.raw(best, &folds).map_or(f64::NAN, |raw| smooth_loss(task, &raw, &choice.target));
         choice.losses = Some((smooth_loss(task, &raw, &choice.target), alone));
@@ -209,14 +227,50 @@ impl Search<'_> {
         if cells <= CELLS_OF_COPIES { COPIES } else { 1 }
     }
 
-    /// The members, each with the number of its candidate, and the encoder that serves them all.
+    /// Fits what was chosen on all rows. Members that cannot be, as one that needs more memory than the rows of the search
+    /// did, leave their share to the others; if there are none, the next best candidate takes their place.
+    fn fit_chosen(
+        &self,
+        choice: &mut Choice,
+        raw: &dyn RawRows,
+        folds: &[u8],
+        is_sampled: bool,
+    ) -> Result<(Vec<(usize, Member)>, Encoder)> {
+        loop {
+            let (members, encoder, refusal) = self.fit_members(choice, raw, folds, is_sampled)?;
+            let is_fitted = |number: usize| members.iter().any(|(fitted, _)| *fitted == number);
+            let Some(refusal) = refusal.filter(|_| choice.members.iter().any(|(number, _)| !is_fitted(*number))) else {
+                return Ok((members, encoder));
+            };
+            choice
+                .refused
+                .extend(choice.members.iter().map(|(number, _)| *number).filter(|number| !is_fitted(*number)));
+            choice.members.retain(|(number, _)| is_fitted(*number));
+            let ranking = self.ranking()?;
+            if choice.members.is_empty() {
+                let next = ranking.iter().find(|(number, _)| !choice.refused.contains(number));
+                choice.members.push((next.ok_or_else(|| refusal.clone())?.0, 1.0));
+            }
+            choice.refusal = Some(refusal);
+            normalize(&mut choice.members);
+            if let Some((best, _)) = ranking.first() {
+                self.measure(choice, *best);
+            }
+            if !members.is_empty() {
+                return Ok((members, encoder));
+            }
+        }
+    }
+
+    /// The members that can be fitted, each with the number of its candidate, the encoder that serves them all, and why one
+    /// could not be.
     fn fit_members(
         &self,
         choice: &Choice,
         raw: &dyn RawRows,
         folds: &[u8],
         is_sampled: bool,
-    ) -> Result<(Vec<(usize, Member)>, Encoder)> {
+    ) -> Result<(Vec<(usize, Member)>, Encoder, Option<Error>)> {
         let mut encodings: Vec<usize> = Vec::new();
         let mut fits: Vec<(usize, u64, f64)> = Vec::new();
         for (number, weight) in &choice.members {
@@ -253,7 +307,7 @@ impl Search<'_> {
                 let of_all = |data: &dyn TrainingData| {
                     fit.run((self.spec.task, self.spec.num_classes), data, None, &scope).map(|fitted| fitted.model)
                 };
-                let fitted = if is_sampled {
+                let fitted = if is_sampled && !self.fits_on_sample(number, choice) {
                     let encoder = self.rows.encoder(encoding);
                     of_all(&StreamedRows {
                         rows: raw,
@@ -270,7 +324,7 @@ impl Search<'_> {
             },
         )?;
         let mut members = Vec::new();
-        let mut refused = None;
+        let mut refusal = None;
         for ((number, _, weight), result) in fits.into_iter().zip(results) {
             match result.unwrap_or_else(|| Err(Error::internal("a final fit was left out"))) {
                 Ok(model) => {
@@ -281,15 +335,16 @@ impl Search<'_> {
                     let features = first..first + widths[place];
                     members.push((number, Member { algorithm: algorithm.name().to_owned(), weight, features, model }));
                 }
-                Err(error) if error.kind() == ErrorKind::Data => refused = Some(error),
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                Err(error) => refusal = Some(error),
             }
         }
-        match (members.is_empty(), refused) {
-            (false, _) => Ok((members, encoder)),
-            (true, Some(error)) => Err(error),
-            (true, None) => Err(Error::internal("the search chose no member")),
-        }
+        Ok((members, encoder, refusal))
+    }
+
+    /// Whether a candidate, which does not learn in rounds that could be fewer, has no time for all rows.
+    pub(crate) fn fits_on_sample(&self, number: usize, choice: &Choice) -> bool {
+        choice.share < 1.0 && !self.entries[number].candidate.learns_in_rounds()
     }
 
     /// The options of a candidate's final fit.

@@ -17,7 +17,7 @@ pub(crate) struct Division {
 /// More rows than this are validated on one fold.
 const CROSS_VALIDATED_ROWS: usize = 50_000;
 /// Fewer rows than this are dealt to ten folds.
-const FEW_ROWS: usize = 1_000;
+pub(crate) const FEW_ROWS: usize = 1_000;
 /// Candidates that there should be time for.
 const CANDIDATES: f64 = 8.0;
 

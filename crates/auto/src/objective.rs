@@ -2,6 +2,9 @@
 
 use datafusion_ml_core::{Error, Metric, Prediction, RawOutputs, Result, Task};
 
+/// At so many rows a count of them has half of its weight beside the log loss.
+const COUNTED_ROWS: f64 = 1_000.0;
+
 /// The metric by which candidates are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objective {
@@ -70,14 +73,16 @@ impl Objective {
     }
 
     /// What the search makes small: the mean squared error, or the log loss plus what the objective is short of 1. The
-    /// log loss decides where the objective, a count of rows, cannot tell two candidates apart.
+    /// log loss decides where the objective, a count of rows, cannot tell two candidates apart; so that of few rows counts
+    /// little.
     pub(crate) fn loss(self, task: Task, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
         let loss = smooth_loss(task, raw, target);
         if self == Self::Mse {
             return Ok(loss);
         }
         let shortfall = 1.0 - self.value(task, raw, target)?;
-        Ok(loss + if shortfall.is_finite() { shortfall } else { 0.0 })
+        let rows = target.len() as f64;
+        Ok(loss + if shortfall.is_finite() { shortfall * rows / (rows + COUNTED_ROWS) } else { 0.0 })
     }
 }
 
@@ -142,11 +147,11 @@ mod tests {
         check(smooth_loss(Task::Regression, &raw(1, &[1.0, 3.0]), &[1.0, 1.0]), 2.0);
         check(smooth_loss(Task::BinaryClassification, &raw(1, &[0.0, 0.0]), &[1.0, 0.0]), 2f64.ln());
         check(smooth_loss(Task::MulticlassClassification, &raw(3, &[0.0; 3]), &[2.0]), 3f64.ln());
-        // One of two is right, at log loss ln 2.
-        let raw = raw(1, &[1e-9, 1e-9]);
+        // Every second row is right, at log loss ln 2.
+        let (raw, target): (_, Vec<f64>) = (raw(1, &[1e-9; 1_000]), (0..1_000).map(|row| f64::from(row % 2)).collect());
         check(
-            (Objective::Accuracy.loss(Task::BinaryClassification, &raw, &[1.0, 0.0]).unwrap() * 1e6).round(),
-            ((2f64.ln() + 0.5) * 1e6).round(),
+            (Objective::Accuracy.loss(Task::BinaryClassification, &raw, &target).unwrap() * 1e6).round(),
+            ((2f64.ln() + 0.25) * 1e6).round(),
         );
     }
 

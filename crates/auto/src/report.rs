@@ -86,9 +86,17 @@ fn final_fit(search: &Search<'_>, decision: &Decision<'_>) -> Option<String> {
             "in fewer, larger steps than were validated, since there was {:.0} % of the time that those take; {remedy}",
             choice.share * 100.0
         )),
+        choice if decision.is_sampled && search.fits_on_sample(choice.members[0].0, choice) => {
+            Some(format!("on the sample of {} rows, for want of time for all; {remedy}", search.rows.num_rows()))
+        }
         choice if choice.left_out > 0 => {
             Some(format!("without {} of the members that were chosen, for want of time; {remedy}", choice.left_out))
         }
+        Choice { refusal: Some(refusal), refused, .. } => Some(format!(
+            "without {} of the members that were chosen, of which one could not be fitted on all rows: {}",
+            refused.len(),
+            refusal.message()
+        )),
         _ => None,
     }
 }
@@ -102,6 +110,12 @@ fn validation(search: &Search<'_>, decision: &Decision<'_>) -> String {
         (Some(_), folds) if folds < search.division.folds => {
             format!("{folds} of {} folds of {of} held out in turn", search.division.folds)
         }
-        (Some(_), folds) => format!("{folds}-fold cross-validation of {of}"),
+        (Some(_), folds) => {
+            let deals = match folds / search.division.folds {
+                1 => String::new(),
+                deals => format!(" dealt {deals} times"),
+            };
+            format!("{}-fold cross-validation of {of}{deals}", search.division.folds)
+        }
     }
 }

@@ -26,9 +26,16 @@ pub struct RawBlock {
     pub target: Vec<f64>,
 }
 
-/// The rows that candidates are tried on.
+/// The rows that candidates are tried on, dealt to folds once or several times. Folds are numbered through all deals.
 #[derive(Debug)]
 pub(crate) struct SearchRows {
+    deals: Vec<Deal>,
+    folds_per_deal: u8,
+}
+
+/// The rows in folds, and what was learned of their columns fold by fold.
+#[derive(Debug)]
+struct Deal {
     /// Per fold: columns and target.
     folds: Vec<RawBlock>,
     encoders: Vec<(Encoding, FoldEncoder)>,
@@ -46,15 +53,20 @@ pub(crate) struct Encoded {
 }
 
 impl SearchRows {
-    /// The rows whose `fold` is one of `num_folds`; others are not drawn.
-    pub(crate) fn read(
+    /// Rows that are not dealt yet.
+    pub(crate) fn new(folds_per_deal: u8) -> Self {
+        Self { deals: Vec::new(), folds_per_deal }
+    }
+
+    /// Deals the rows: those whose `fold` is one of a deal's; others are not drawn.
+    pub(crate) fn deal(
+        &mut self,
         rows: &dyn RawRows,
         folds: &[u8],
-        num_folds: u8,
         encoders: Vec<(Encoding, FoldEncoder)>,
         context: &dyn FitContext,
-    ) -> Result<Self> {
-        let mut parts: Vec<Vec<RawBlock>> = vec![Vec::new(); usize::from(num_folds)];
+    ) -> Result<()> {
+        let mut parts: Vec<Vec<RawBlock>> = vec![Vec::new(); usize::from(self.folds_per_deal)];
         let mut first = 0;
         for block in rows.blocks() {
             context.checkpoint()?;
@@ -77,17 +89,19 @@ impl SearchRows {
             None => return Err(Error::data("the query gives no row; a model needs rows to learn from")),
         };
         let folds = parts.into_iter().map(|parts| join(&empty, parts)).collect::<Result<_>>()?;
-        Ok(Self { folds, encoders, encoded: Mutex::default() })
+        self.deals.push(Deal { folds, encoders, encoded: Mutex::default() });
+        Ok(())
     }
 
-    /// The encoder of an encoding.
+    /// The encoder of an encoding, of the first deal.
     pub(crate) fn encoder(&self, encoding: usize) -> &FoldEncoder {
-        &self.encoders[encoding].1
+        &self.deals[0].encoders[encoding].1
     }
 
     /// The number of an algorithm's encoding.
     pub(crate) fn encoding(&self, wanted: Encoding) -> Result<usize> {
-        self.encoders
+        self.deals[0]
+            .encoders
             .iter()
             .position(|(encoding, _)| *encoding == wanted)
             .ok_or_else(|| Error::internal("the search has no encoder for an algorithm"))
@@ -95,32 +109,48 @@ impl SearchRows {
 
     /// The targets of a fold.
     pub(crate) fn target(&self, fold: u8) -> &[f64] {
-        &self.folds[usize::from(fold)].target
+        let (deal, first) = self.deal_of(fold);
+        &deal.folds[usize::from(fold - first)].target
     }
 
     /// The number of the user's feature columns.
     pub(crate) fn num_columns(&self) -> usize {
-        self.folds.iter().map(|fold| fold.columns.len()).max().unwrap_or(0)
+        self.deals[0].folds.iter().map(|fold| fold.columns.len()).max().unwrap_or(0)
     }
 
     /// The number of rows.
     pub(crate) fn num_rows(&self) -> usize {
-        self.folds.iter().map(|fold| fold.target.len()).sum()
+        self.deals[0].folds.iter().map(|fold| fold.target.len()).sum()
     }
 
-    /// The rows of the folds that are `wanted`, encoded without the targets of the fold that is held out.
+    /// The fold after another of the same deal, after the last the first.
+    pub(crate) fn next(&self, fold: u8) -> u8 {
+        let (_, first) = self.deal_of(fold);
+        first + (fold - first + 1) % self.folds_per_deal
+    }
+
+    /// The rows of the folds of one deal that are `wanted`, encoded without the targets of the fold that is held out.
     pub(crate) fn of(&self, encoding: usize, held_out: u8, wanted: impl Fn(u8) -> bool) -> Result<InMemoryData> {
-        let encoded = self.encoded(encoding, Some(held_out))?;
-        let blocks = (0..).zip(&encoded.folds).filter(|(fold, _)| wanted(*fold)).map(|(_, block)| block.clone());
+        let (deal, first) = self.deal_of(held_out);
+        let encoded = deal.encoded(encoding, Some(held_out - first))?;
+        let blocks = (first..).zip(&encoded.folds).filter(|(fold, _)| wanted(*fold)).map(|(_, block)| block.clone());
         Ok(InMemoryData::new(encoded.feature_names.clone(), blocks.collect()))
     }
 
     /// All rows, to learn from.
     pub(crate) fn all(&self, encoding: usize) -> Result<InMemoryData> {
-        let encoded = self.encoded(encoding, None)?;
+        let encoded = self.deals[0].encoded(encoding, None)?;
         Ok(InMemoryData::new(encoded.feature_names.clone(), encoded.folds.clone()))
     }
 
+    /// The deal that a fold is of, and the first fold of that.
+    fn deal_of(&self, fold: u8) -> (&Deal, u8) {
+        let number = fold / self.folds_per_deal;
+        (&self.deals[usize::from(number)], number * self.folds_per_deal)
+    }
+}
+
+impl Deal {
     fn encoded(&self, encoding: usize, excluded: Option<u8>) -> Result<Arc<Encoded>> {
         let encoder = &self.encoders[encoding].1;
         let excluded = excluded.filter(|_| encoder.depends_on_target());

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::Field;
-use datafusion_ml_core::encoder::{AutoEncoderBuilder, ColumnProfile};
+use datafusion_ml_core::encoder::{AutoEncoderBuilder, ColumnProfile, FoldEncoder};
 use datafusion_ml_core::{
     Algorithm, Encoder, Encoding, Error, FitContext, Model, Preprocessors, RawOutputs, Result, RoundRecord, Task,
     Trial, TrialStatus,
@@ -29,9 +29,10 @@ use self::progress::Progress;
 use self::sample::draw;
 use crate::candidates::{Candidate, Scale, curvature, deviation, portfolio, propose};
 use crate::centre::{Centred, centre};
-use crate::folds::{Division, affordable_folds, deal};
+use crate::folds::{Division, FEW_ROWS, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
+use crate::trial::workers;
 
 /// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
 /// hundred rounds.
@@ -40,6 +41,10 @@ const SECONDS_PER_CELL: f64 = 2e-6;
 const THREADS: f64 = 2.0;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
+/// Few rows are dealt to folds so many times,
+const DEALS: u64 = 2;
+/// the first time for all candidates, then for so many of the best.
+const DEALT_AGAIN: usize = 8;
 /// The share of MAX_RUNTIME that is kept for the final fits: before anything is known of how long they take, at least,
 /// and at most.
 const RESERVE: [f64; 3] = [0.4, 0.1, 0.5];
@@ -181,14 +186,15 @@ pub fn search(
                 .join(", ")
         )));
     }
-    let rows = match &drawn {
-        None => SearchRows::read(raw, &folds, division.folds, encoders, context)?,
+    let mut rows = SearchRows::new(division.folds);
+    match &drawn {
+        None => rows.deal(raw, &folds, encoders, context)?,
         Some(drawn) => {
             let left_out = u8::MAX;
             let of_drawn = folds.iter().zip(&drawn.rows).map(|(fold, drawn)| if *drawn { *fold } else { left_out });
-            SearchRows::read(raw, &of_drawn.collect::<Vec<u8>>(), division.folds, encoders, context)?
+            rows.deal(raw, &of_drawn.collect::<Vec<u8>>(), encoders, context)?;
         }
-    };
+    }
     let cells = rows.num_rows().saturating_mul(fields.len());
     let mut search = Search {
         spec,
@@ -206,6 +212,9 @@ pub fn search(
         progress: Progress::default(),
     };
     search.run(target.len())?;
+    if drawn.is_none() {
+        search.deal_again(raw, &target, |folds| learn_encoders(spec, raw, fields, profiles, folds, context))?;
+    }
     if search.is_over() {
         search.settle();
     }
@@ -239,7 +248,7 @@ fn learn_encoders(
     profiles: &[ColumnProfile],
     folds: &[u8],
     context: &dyn FitContext,
-) -> Result<Vec<(Encoding, datafusion_ml_core::encoder::FoldEncoder)>> {
+) -> Result<Vec<(Encoding, FoldEncoder)>> {
     let mut encodings: Vec<Encoding> = Vec::new();
     for algorithm in &spec.algorithms {
         if !encodings.contains(&algorithm.encoding()) {
@@ -275,6 +284,8 @@ impl Search<'_> {
         let others = waiting.split_off(1);
         let first = self.enter(waiting);
         self.progress.enter(&first, 0, 1);
+        self.climb(&first, Rung::Folds(1))?;
+        self.afford_folds(first[0]);
         self.climb(&first, Rung::Folds(self.division.held_out))?;
         self.keep_validated_folds(first[0]);
         self.expect(raw_rows)?;
@@ -290,6 +301,16 @@ impl Search<'_> {
             self.expect(raw_rows)?;
         }
         Ok(())
+    }
+
+    /// Holds out no more folds than there is time for, as the first candidate's fit on the first fold lets expect.
+    fn afford_folds(&mut self, number: usize) {
+        let entry = &self.entries[number];
+        let (Some(runtime), 1..) = (self.spec.max_runtime, entry.fits) else { return };
+        let seconds = entry.seconds / workers(usize::MAX, self.cells, self.context.threads()) as f64;
+        self.division = self.division.within(runtime.as_secs_f64(), seconds);
+        let folds = usize::from(self.division.held_out);
+        self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
     }
 
     /// Validates on the folds for which the first candidate had time, if it had time for one.
@@ -308,6 +329,33 @@ impl Search<'_> {
             self.division.held_out = folds as u8;
             self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
         }
+    }
+
+    /// On few rows chance says who is best. The best are validated on further deals of the rows, `encoders` being learned
+    /// for each: who is best, how they are averaged, and for how long they learn, is decided over all deals.
+    fn deal_again(
+        &mut self,
+        raw: &dyn RawRows,
+        target: &[f64],
+        encoders: impl Fn(&[u8]) -> Result<Vec<(Encoding, FoldEncoder)>>,
+    ) -> Result<()> {
+        let folds = self.division.folds;
+        if target.len() >= FEW_ROWS || self.division.held_out < folds {
+            return Ok(());
+        }
+        let best: Vec<usize> = self.ranking()?.into_iter().take(DEALT_AGAIN).map(|(number, _)| number).collect();
+        for deal_number in 1..DEALS {
+            if self.is_over() || best.is_empty() {
+                break;
+            }
+            let dealt = deal(target, self.spec.task, folds, self.context.seed().wrapping_add(deal_number));
+            self.rows.deal(raw, &dealt, encoders(&dealt)?, self.context)?;
+            self.division.held_out += folds;
+            let held_out = self.division.held_out;
+            self.entries.iter_mut().for_each(|entry| entry.raw.resize(usize::from(held_out), None));
+            self.climb(&best, Rung::Folds(held_out))?;
+        }
+        Ok(())
     }
 
     /// Keeps as much time for the final fits as those of the best candidates let expect.
@@ -329,6 +377,7 @@ impl Search<'_> {
         Scale {
             rows: self.rows.num_rows(),
             features: encoding.map_or(0, |encoding| self.rows.encoder(encoding).encoder().feature_names().len()),
+            outputs: self.spec.num_outputs(),
             is_hasty: self.is_hasty,
             curvature: self.curvature,
             deviation: self.deviation,
@@ -431,15 +480,14 @@ impl Search<'_> {
         }
         let mut batch = Vec::new();
         let scale = self.scale();
-        for (place, best) in best.into_iter().enumerate() {
+        for (place, near) in best.iter().enumerate() {
             // Of six: three or more of the best algorithm, two of the second, one of the third.
             let wanted = [3, 2, 1].get(place).copied().unwrap_or(0);
-            batch.extend((0..wanted).map(|_| propose(best.algorithm, Some(best), scale, rng)));
+            batch.extend((0..wanted).map(|_| propose(near.algorithm, Some(near), scale, rng)));
         }
-        if let Some(first) = batch.first().map(|candidate| candidate.algorithm) {
+        if let Some(near) = best.first() {
             while batch.len() < BATCH {
-                let best = batch.first().cloned();
-                batch.push(propose(first, best.as_ref(), scale, rng));
+                batch.push(propose(near.algorithm, Some(near), scale, rng));
             }
         }
         batch.truncate(self.spec.max_candidates - self.entries.len());

@@ -150,6 +150,11 @@ pub(crate) fn raw_of(model: &dyn Model, data: &dyn TrainingData) -> Result<RawOu
     all.ok_or_else(|| Error::data("there are no rows to validate on"))
 }
 
+/// How many of so many pieces of work run side by side.
+pub(crate) fn workers(pieces: usize, cells: usize, threads: usize) -> usize {
+    if cells > CELLS_SIDE_BY_SIDE { 1 } else { threads.min(pieces).max(1) }
+}
+
 /// Runs every piece of work and gives their results in the order of the pieces. On few cells they run side by side; on many,
 /// one after the other on all threads. `work` is told how many threads it may use.
 ///
@@ -161,7 +166,7 @@ pub(crate) fn run_all<T: Send>(
     is_over: impl Fn() -> bool + Sync,
     work: impl Fn(usize, usize) -> Result<T> + Sync,
 ) -> Result<Vec<Option<Result<T>>>> {
-    let workers = if cells > CELLS_SIDE_BY_SIDE { 1 } else { threads.min(pieces).max(1) };
+    let workers = workers(pieces, cells, threads);
     let threads_each = (threads / workers).max(1);
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<T>>>> = (0..pieces).map(|_| Mutex::new(None)).collect();

@@ -123,7 +123,7 @@ fn two_classes_are_told_apart_and_the_model_survives_its_artifact() {
 
 #[test]
 fn the_same_seed_finds_the_same_model_on_any_number_of_threads() {
-    let table = table(700, |score, row| score.sin() + 0.3 * noise(row, 9));
+    let table = table(300, |score, row| score.sin() + 0.3 * noise(row, 9));
     let spec = spec(Task::Regression, 0);
     let found = [1, 2].map(|threads| run(&table, &spec, &LocalContext::new(7, threads)).unwrap());
     assert!(found[0].model.parameters().unwrap() == found[1].model.parameters().unwrap());
@@ -136,12 +136,42 @@ fn the_same_seed_finds_the_same_model_on_any_number_of_threads() {
 fn targets_far_from_zero_are_learned_as_well_as_others() {
     let near = table(900, |score, row| score + 0.3 * noise(row, 9));
     let far = table(900, |score, row| 1.7e9 + score + 0.3 * noise(row, 9));
-    let mut spec = spec(Task::Regression, 0);
+    let mut spec = SearchSpec { max_candidates: 3, ..spec(Task::Regression, 0) };
     // In single precision 1.7e9 is followed by 1.7e9 + 128.
     spec.algorithms.retain(|algorithm| algorithm.name() == "xgboost");
     let [near, far] = [near, far].map(|table| run(&table, &spec, &LocalContext::new(7, 2)).unwrap());
     let [near, far] = [near.validation_metric.unwrap(), far.validation_metric.unwrap()];
     assert!((far / near - 1.0).abs() < 0.05, "{far} beside {near}");
+}
+
+#[test]
+fn targets_close_to_each_other_are_learned_as_well_as_others() {
+    let of = |unit: f64| {
+        let table = table(900, |score, row| unit * (score + 0.3 * noise(row, 9)));
+        let mut spec = SearchSpec { max_candidates: 3, ..spec(Task::Regression, 0) };
+        spec.algorithms.retain(|algorithm| algorithm.name() == "xgboost");
+        run(&table, &spec, &LocalContext::new(7, 2)).unwrap().validation_metric.unwrap() / unit / unit
+    };
+    let (of_one, of_little) = (of(1.0), of(1e-6));
+    assert!((of_little / of_one - 1.0).abs() < 0.05, "{of_little} beside {of_one}");
+}
+
+#[test]
+fn categories_of_many_values_tell_many_classes_apart() {
+    let code = |row: usize| (noise(row, 4) * 60.0) as usize;
+    let mut table = table(1_200, |_, row| (code(row) * 7 % 12) as f64);
+    let mut first = 0;
+    for block in &mut table.blocks {
+        let codes = (first..first + block.target.len()).map(|row| Some(format!("p{}", code(row))));
+        block.columns[2] = Arc::new(codes.collect::<StringArray>());
+        first += block.target.len();
+    }
+    for algorithm in ["xgboost", "mlp", "linear_learner"] {
+        let mut spec = SearchSpec { max_candidates: 1, ..spec(Task::MulticlassClassification, 12) };
+        spec.algorithms.retain(|other| other.name() == algorithm);
+        let accuracy = run(&table, &spec, &LocalContext::new(7, 2)).unwrap().validation_metric.unwrap();
+        assert!(accuracy > 0.95, "{algorithm}: {accuracy}");
+    }
 }
 
 #[test]

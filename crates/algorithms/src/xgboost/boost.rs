@@ -75,7 +75,7 @@ fn boost<C: Code>(
     let mut margins: Vec<Vec<f32>> = base.iter().map(|margin| vec![*margin; num_rows]).collect();
     let mut softmax = Softmax::default();
     let mut rows = Rows::Narrow(RowLists::new(num_rows));
-    let mut grower = Grower::new(&bins, settings);
+    let mut grower = Grower::new(&bins, settings, objective.noise(&labels));
     let mut trees: Vec<Tree> = Vec::new();
     let report = Report { objective: &objective, num_rows, num_round: settings.num_round, context };
     let mut score = None;

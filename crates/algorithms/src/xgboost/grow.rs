@@ -36,6 +36,8 @@ struct Leaf {
 pub(super) struct Grower<'a, C> {
     bins: &'a Bins<C>,
     settings: &'a Settings,
+    /// Splits gain more than this.
+    least_gain: f64,
     histograms: HistogramPool,
 }
 
@@ -43,10 +45,11 @@ pub(super) struct Grower<'a, C> {
 const HISTOGRAM_MEMORY: usize = 128 << 20;
 
 impl<'a, C: Code> Grower<'a, C> {
-    /// A grower; see [`Self::memory`].
-    pub(super) fn new(bins: &'a Bins<C>, settings: &'a Settings) -> Self {
+    /// A grower whose splits gain more than `noise`, and `gamma` at least; see [`Self::memory`].
+    pub(super) fn new(bins: &'a Bins<C>, settings: &'a Settings, noise: f64) -> Self {
         let limit = max_histograms(bins.num_codes(), bins.num_rows(), settings);
-        Self { bins, settings, histograms: HistogramPool::new(bins.num_codes(), limit) }
+        let least_gain = noise.max(settings.gamma.next_down());
+        Self { bins, settings, least_gain, histograms: HistogramPool::new(bins.num_codes(), limit) }
     }
 
     /// The bytes that a grower takes.
@@ -186,8 +189,8 @@ impl<'a, C: Code> Grower<'a, C> {
         }
         let work = tasks.len() * self.bins.num_codes() * 4;
         let found = parallel::map(work, tasks, |(index, sum, histogram, features)| {
-            let Settings { regularization, gamma, .. } = self.settings;
-            (index, split::best(self.bins, &growth.scale, (histogram, sum), features, regularization, *gamma))
+            let regularization = &self.settings.regularization;
+            (index, split::best(self.bins, &growth.scale, (histogram, sum), features, regularization, self.least_gain))
         });
         let mut best: Vec<Option<Split>> = vec![None; leaves.len()];
         for (index, split) in found {

@@ -231,12 +231,26 @@ impl Objective {
             Self::Softmax { num_classes } => {
                 let mut shares = vec![0f64; num_classes];
                 labels.iter().for_each(|y| shares[*y as usize] += 1.0 / count);
-                let logs: Vec<f64> = shares.iter().map(|share| share.max(EPSILON).ln()).collect();
+                // A class that is not among these rows is as rare as can be told from them.
+                let logs: Vec<f64> = shares.iter().map(|share| share.max(1.0 / (count + 1.0)).ln()).collect();
                 let centre = logs.iter().sum::<f64>() / num_classes as f64;
                 return logs.iter().map(|log| (log - centre) as f32).collect();
             }
         };
         vec![score as f32]
+    }
+
+    /// The gain that says nothing: 1e-6, as in XGBoost, and less where a regression's targets are so close to each other
+    /// that this would be more than noise.
+    pub(super) fn noise(&self, labels: &[f32]) -> f64 {
+        const NOISE: f64 = 1e-6;
+        if !matches!(self, Self::SquaredError { .. }) {
+            return NOISE;
+        }
+        let count = labels.len().max(1) as f64;
+        let mean = labels.iter().map(|y| f64::from(*y)).sum::<f64>() / count;
+        let variance = labels.iter().map(|y| (f64::from(*y) - mean).powi(2)).sum::<f64>() / count;
+        NOISE * variance.min(1.0)
     }
 
     /// A base score that was given, per output; fails on one outside the range of predictions.

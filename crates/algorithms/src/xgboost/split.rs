@@ -5,9 +5,6 @@ use super::gradients::{Scale, Sum};
 use super::histogram::Histogram;
 use crate::simd::{Kernel, dispatch};
 
-/// A gain up to this is noise, as in XGBoost.
-const LEAST_GAIN: f64 = 1e-6;
-
 /// What holds leaf weights back. `G` and `H` are the sums of first and second derivatives of a node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Regularization {
@@ -66,7 +63,7 @@ pub(super) struct Split {
     pub(super) left: Sum,
 }
 
-/// The best split of a node by one of `features`, `total` being the node's sum, if any is good enough.
+/// The best split of a node by one of `features`, `total` being the node's sum, if any gains more than `least_gain`.
 ///
 /// Of equal gains the first feature wins, and missing values go right, as in XGBoost.
 pub(super) fn best<C: Code>(
@@ -75,12 +72,12 @@ pub(super) fn best<C: Code>(
     (histogram, total): (&Histogram, Sum),
     features: &[u32],
     regularization: &Regularization,
-    gamma: f64,
+    least_gain: f64,
 ) -> Option<Split> {
     let (g, h) = scale.real(total);
     let node = Node { scale, regularization, total, gain: regularization.gain(g, h) };
     let mut best: Option<Split> = None;
-    let mut best_gain = LEAST_GAIN.max(gamma.next_down());
+    let mut best_gain = least_gain;
     let (mut buffer, mut lefts, mut gains) = (Vec::new(), Lefts::default(), Vec::new());
     for feature in features.iter().map(|feature| *feature as usize) {
         let sums = bins.sums(histogram, total, feature, &mut buffer);

@@ -5,7 +5,7 @@ use datafusion_ml_core::{Result, TrainingData, TrialStatus};
 use super::Search;
 use crate::candidates::Candidate;
 use crate::folds::Division;
-use crate::trial::{Fit, FitScope, Fitted, run_all};
+use crate::trial::{Fit, FitScope, Fitted, raw_of, run_all};
 
 /// A fold of fewer rows than this is not asked both when to stop and how good the result is.
 const FLATTERED_ROWS: usize = 500;
@@ -119,6 +119,7 @@ impl Search<'_> {
             };
             let entry = &mut self.entries[number];
             match result {
+                None if matches!(entry.status, TrialStatus::Failed(_)) => {}
                 None => entry.status = TrialStatus::OutOfTime,
                 Some(Err(error)) => entry.status = TrialStatus::Failed(error.message().to_owned()),
                 Some(Ok(fitted)) => {
@@ -126,6 +127,10 @@ impl Search<'_> {
                     entry.fits += 1;
                     if fitted.model.stopped_early() {
                         entry.status = TrialStatus::OutOfTime;
+                        // It learned less than on the folds before, which alone say how good it is and for how long to learn.
+                        if fold > 0 {
+                            continue;
+                        }
                     }
                     if quick {
                         entry.quick = loss;
@@ -156,7 +161,7 @@ impl Search<'_> {
         let (algorithm, candidate) = (self.algorithm(number), &self.entries[number].candidate);
         let encoding = self.rows.encoding(algorithm.encoding())?;
         let shape = (self.spec.task, self.spec.num_classes);
-        let next = (fold + 1) % self.division.folds;
+        let next = self.rows.next(fold);
         let held_out = self.rows.of(encoding, fold, |of| of == fold)?;
         let fit = Fit { algorithm, options: candidate.trial_options(self.scale()) };
         if quick {
@@ -169,8 +174,8 @@ impl Search<'_> {
         let fewer = self.rows.of(encoding, fold, |of| of != fold && of != next)?;
         let first = fit.run(shape, &fewer, Some(&self.rows.of(encoding, fold, |of| of == next)?), scope)?;
         if first.model.stopped_early() {
-            // Time is up: what it was to find out is not known, and the candidate says so.
-            return fit.run(shape, &training, Some(&held_out), scope);
+            // Time is up: what there is answers for the fold.
+            return Ok(Fitted { raw: Some(raw_of(first.model.as_ref(), &held_out)?), ..first });
         }
         let again = Fit { algorithm, options: candidate.final_options(first.num_rounds, 1.0) };
         let second = again.run(shape, &training, Some(&held_out), scope)?;

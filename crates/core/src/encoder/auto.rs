@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | number, boolean | as it is | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
 //! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
-//! | high cardinality | mean target, logarithm of the number of rows | the same, scaled; for linear models indicators of frequent categories, too |
+//! | high cardinality | mean target, logarithm of the number of rows; of more than [`MAX_MEAN_CLASSES`] classes rank by frequency instead of means | means and rows, scaled; for linear models, and where there are no means, indicators of frequent categories, too |
 //! | date and time | the parts that vary, days since 1970 | days and year scaled, weekdays as indicators, others as sine and cosine; whether it is missing |
 //! | text | characters, words, indicators of frequent words | the same, lengths scaled; whether it is missing |
 //! | identifier, constant | nothing | nothing |
@@ -33,7 +33,7 @@ use crate::{Error, Features, Preprocessors, Result, Task};
 /// Up to this many categories become one indicator each for trees.
 pub const MAX_INDICATORS: u64 = 8;
 
-/// All columns of high cardinality together become at most this many indicators for linear models,
+/// All columns of high cardinality together become at most this many indicators for linear models, and a fourth of them for networks,
 const MAX_FREQUENT: usize = 768;
 
 /// and at most this many cells,
@@ -118,9 +118,14 @@ impl AutoEncoderBuilder {
         };
         let columns = fields.iter().zip(profiles).map(column).collect::<Result<_>>()?;
         let many = profiles.iter().filter(|profile| profile.kind == ColumnKind::HighCardinality).count();
-        // Networks, which are of single precision, pay for every input in every epoch.
-        let is_solved = dense && encoding.precision == Precision::F64;
-        Ok(Self { encoding, columns, max_frequent: if is_solved { MAX_FREQUENT / many.max(1) } else { 0 } })
+        let max_frequent = match encoding.precision {
+            _ if !dense => 0,
+            Precision::F64 => MAX_FREQUENT,
+            // Networks pay for every input in every epoch; they have the means, unless there are too many classes.
+            Precision::F32 if outputs == Outputs::None => MAX_FREQUENT / 4,
+            Precision::F32 => 0,
+        };
+        Ok(Self { encoding, columns, max_frequent: max_frequent / many.max(1) })
     }
 
     /// Learns from a batch: one array per column in the order of the fields, and of every row the target (the number,
@@ -165,7 +170,9 @@ impl Learner {
                 Self::Levels(LevelsLearner::new(outputs), [Level::Rank].into_iter().chain(means).collect())
             }
             ColumnKind::HighCardinality => {
-                Self::Levels(LevelsLearner::new(outputs), means.chain([Level::Count]).collect())
+                // Without means it is by their rank that trees tell categories apart.
+                let rank = (outputs == Outputs::None && !dense).then_some(Level::Rank);
+                Self::Levels(LevelsLearner::new(outputs), rank.into_iter().chain(means).chain([Level::Count]).collect())
             }
             ColumnKind::DateTime => Self::Dates(Box::default()),
             ColumnKind::Text => Self::Words(Box::default()),

@@ -226,7 +226,7 @@ impl Dates {
             let encode = |value: &f64| -> f32 {
                 let feature = match form {
                     Form::Plain => return *value as f32,
-                    Form::Scaled(scaling) => (value - scaling.offset) * scaling.factor,
+                    Form::Scaled(scaling) => scaling.bounded(*value),
                     Form::Sine => angle(*value).sin(),
                     Form::Cosine => angle(*value).cos(),
                     Form::Is(wanted) => f64::from(u8::from(*value == f64::from(*wanted))),

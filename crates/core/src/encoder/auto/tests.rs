@@ -315,7 +315,7 @@ fn classes_have_a_mean_each_while_they_are_few() {
     assert!((0..1000).all(|row| (features[0][row] + features[1][row] + features[2][row] - 1.0).abs() < 1e-5));
     table.num_classes = 11;
     let encoder = table.learn(TREES);
-    assert_eq!(encoder.encoder().feature_names(), ["c.count"]);
+    assert_eq!(encoder.encoder().feature_names(), ["c.rank", "c.count"]);
     assert!(!encoder.depends_on_target());
     assert_eq!(table.encode(&encoder, Some(0)), table.encode(&encoder, None));
 }
