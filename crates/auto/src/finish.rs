@@ -211,14 +211,18 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// How many seconds a candidate's final fits can be expected to take, with all their seeds and threads.
+    /// How many seconds a candidate's final fits can be expected to take, with all their seeds and threads; for ever, if
+    /// there was no time to try it.
     pub(crate) fn final_seconds(&self, number: usize, raw_rows: usize) -> f64 {
         let entry = &self.entries[number];
+        if entry.fits == 0 {
+            return f64::INFINITY;
+        }
         let folds = f64::from(self.division.folds);
         let more_rows = folds / (folds - 1.0) * raw_rows as f64 / self.rows.num_rows().max(1) as f64;
         let copies = self.copies();
         let side_by_side = if copies > 1 { self.context.threads() as f64 } else { 1.0 };
-        entry.seconds / entry.fits.max(1) as f64 * more_rows * copies as f64 / side_by_side
+        entry.seconds / entry.fits as f64 * more_rows * copies as f64 / side_by_side
     }
 
     /// The fits of each random member.

@@ -32,7 +32,7 @@ use crate::centre::{Centred, centre};
 use crate::folds::{Division, FEW_ROWS, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
-use crate::trial::workers;
+use crate::trial::{run_all, workers};
 
 /// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
 /// hundred rounds.
@@ -255,21 +255,26 @@ fn learn_encoders(
             encodings.push(algorithm.encoding());
         }
     }
-    let builder = |encoding: &Encoding| {
-        AutoEncoderBuilder::new(fields, *encoding, &spec.preprocessors, profiles, spec.task, spec.num_classes)
-    };
-    let mut builders = encodings.iter().map(builder).collect::<Result<Vec<_>>>()?;
-    let mut first = 0;
-    for block in raw.blocks() {
-        context.checkpoint()?;
-        let block = block?;
-        let of_block = &folds[first..first + block.target.len()];
-        first += block.target.len();
-        for builder in &mut builders {
-            builder.observe(&block.columns, &block.target, of_block)?;
-        }
-    }
-    Ok(encodings.into_iter().zip(builders.into_iter().map(AutoEncoderBuilder::finish)).collect())
+    let learned = run_all(
+        encodings.len(),
+        0,
+        context.threads(),
+        || false,
+        |number, _| {
+            let encoding = encodings[number];
+            let (task, classes) = (spec.task, spec.num_classes);
+            let mut builder = AutoEncoderBuilder::new(fields, encoding, &spec.preprocessors, profiles, task, classes)?;
+            let mut first = 0;
+            for block in raw.blocks() {
+                context.checkpoint()?;
+                let block = block?;
+                builder.observe(&block.columns, &block.target, &folds[first..first + block.target.len()])?;
+                first += block.target.len();
+            }
+            Ok((encoding, builder.finish()))
+        },
+    )?;
+    learned.into_iter().flatten().collect()
 }
 
 impl Search<'_> {

@@ -13,13 +13,11 @@
 //! none of the known: it has no indicator, no rows and the mean target of all rows. NULL is a category of its own if
 //! training saw it, and otherwise as an unseen one. Whether a value is missing is a feature where one was in training.
 
-use std::collections::HashMap;
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
-use super::categories::{Categories, for_each_text, shortened};
+use super::categories::{Categories, TextMap, for_each_text, shortened};
 use super::column::{ColumnEncoder, Transform};
 use super::dates::DatesLearner;
 use super::learn::ColumnPlan;
@@ -70,7 +68,7 @@ enum Learner {
     Given(Box<ColumnPlan>),
     AsItIs,
     Standard(Box<StandardLearner>),
-    OneHot(HashMap<String, u64>),
+    OneHot(TextMap<u64>),
     Levels(LevelsLearner, Vec<Level>),
     Dates(Box<DatesLearner>),
     Words(Box<WordsLearner>),
@@ -165,7 +163,7 @@ impl Learner {
             ColumnKind::Identifier | ColumnKind::Constant => Self::LeftOut,
             ColumnKind::Number | ColumnKind::Boolean if dense => Self::Standard(Box::default()),
             ColumnKind::Number | ColumnKind::Boolean => Self::AsItIs,
-            ColumnKind::Category if dense || profile.distinct <= MAX_INDICATORS => Self::OneHot(HashMap::new()),
+            ColumnKind::Category if dense || profile.distinct <= MAX_INDICATORS => Self::OneHot(TextMap::default()),
             ColumnKind::Category => {
                 Self::Levels(LevelsLearner::new(outputs), [Level::Rank].into_iter().chain(means).collect())
             }
@@ -237,7 +235,7 @@ impl AutoColumn {
 }
 
 /// One indicator per category, in alphabetical order; of two categories and nothing missing, the rarer one alone.
-fn one_hot(counts: HashMap<String, u64>, has_missing: bool) -> Transform {
+fn one_hot(counts: TextMap<u64>, has_missing: bool) -> Transform {
     let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
     counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     if counts.len() == 2 && !has_missing {

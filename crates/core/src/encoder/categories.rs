@@ -19,12 +19,15 @@ const MAX_TEXT_BYTES: usize = 128;
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Categories {
     names: Vec<String>,
-    codes: HashMap<String, u32, BuildHasherDefault<TextHasher>>,
+    codes: TextMap<u32>,
 }
+
+/// Something for each of several texts.
+pub(crate) type TextMap<T> = HashMap<String, T, BuildHasherDefault<TextHasher>>;
 
 /// The hash of a text that is the same in every process.
 #[derive(Debug, Default)]
-struct TextHasher(u64);
+pub(crate) struct TextHasher(u64);
 
 impl Hasher for TextHasher {
     fn finish(&self) -> u64 {

@@ -5,12 +5,10 @@
 //! 2001, equation 3). A row must not see its own target, so the rows that are learned from get the means of the other
 //! folds; the prior, the same for every row, gives nothing away.
 
-use std::collections::HashMap;
-
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
-use super::categories::{Categories, Code, for_each_text, shortened};
+use super::categories::{Categories, Code, TextMap, for_each_text, shortened};
 use super::column::Scaling;
 use crate::{Error, FeatureColumn, Result};
 
@@ -91,7 +89,7 @@ impl Outputs {
 pub(crate) struct LevelsLearner {
     outputs: Outputs,
     /// The slot of each category. Slot 0 is NULL.
-    slots: HashMap<String, u32>,
+    slots: TextMap<u32>,
     /// Per fold and slot, `[rows, output, ...]`; as long as needed.
     sums: Vec<Vec<f64>>,
     /// Per fold, the same over all rows.
@@ -113,7 +111,7 @@ pub(crate) struct OutOfFold {
 
 impl LevelsLearner {
     pub(crate) fn new(outputs: Outputs) -> Self {
-        Self { outputs, slots: HashMap::new(), sums: Vec::new(), totals: Vec::new() }
+        Self { outputs, slots: TextMap::default(), sums: Vec::new(), totals: Vec::new() }
     }
 
     pub(crate) fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
@@ -293,12 +291,9 @@ impl OutOfFold {
         let all = self.others(None, None).count() as f64;
         let others: Vec<Vec<usize>> =
             (0..MAX_FOLDS as u8).map(|own| self.others(Some(own), excluded).collect()).collect();
-        let mut sums = vec![0.0; self.outputs.count() + 1];
         let scaling = self.scaling_of(excluded);
-        let mut columns = vec![Vec::with_capacity(array.len()); self.levels.len()];
-        for (code, fold) in levels.categories.codes(array.as_ref())?.into_iter().zip(folds) {
-            let others =
-                others.get(usize::from(*fold)).ok_or_else(|| Error::internal("a fold has too high a number"))?;
+        let mut sums = vec![0.0; self.outputs.count() + 1];
+        let mut features = |code: Code, others: &[usize], features: &mut Vec<f32>| {
             sums.fill(0.0);
             match code {
                 Code::Known(code) => self.add_sums(code as usize, others.iter().copied(), &mut sums),
@@ -306,10 +301,33 @@ impl OutOfFold {
                 Code::Unseen => {}
             }
             let scale = all / others.len().max(1) as f64;
-            for (index, (column, level)) in columns.iter_mut().zip(&self.levels).enumerate() {
+            features.clear();
+            features.extend(self.levels.iter().enumerate().map(|(index, level)| {
                 let value = value(*level, code, num_known, &sums, &prior, scale);
-                column.push(scaling.get(index).map_or(value, |scaling| scaling.bounded(value)) as f32);
+                scaling.get(index).map_or(value, |scaling| scaling.bounded(value)) as f32
+            }));
+        };
+        // What a category is in a fold is computed once, unless there are more of both than rows.
+        let places = (num_known + 2) * self.totals.len();
+        let is_kept = places <= array.len();
+        let mut computed = vec![Vec::new(); if is_kept { places } else { 1 }];
+        let mut columns = vec![Vec::with_capacity(array.len()); self.levels.len()];
+        for (code, fold) in levels.categories.codes(array.as_ref())?.into_iter().zip(folds) {
+            let others =
+                others.get(usize::from(*fold)).ok_or_else(|| Error::internal("a fold has too high a number"))?;
+            let slot = match code {
+                Code::Known(code) => code as usize,
+                Code::Missing => num_known,
+                Code::Unseen => num_known + 1,
+            };
+            let place = if is_kept { slot * self.totals.len() + usize::from(*fold) } else { 0 };
+            let Some(of_row) = computed.get_mut(place) else {
+                return Err(Error::internal("rows are of a fold that was not learned from"));
+            };
+            if of_row.is_empty() || !is_kept {
+                features(code, others, of_row);
             }
+            columns.iter_mut().zip(&*of_row).for_each(|(column, value)| column.push(*value));
         }
         out.extend(columns.into_iter().map(|column| FeatureColumn::F32(column.into())));
         Ok(())

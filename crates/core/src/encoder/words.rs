@@ -1,11 +1,9 @@
 //! Free text: its length, its number of words, and which of the frequent words it has.
 
-use std::collections::HashMap;
-
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
-use super::categories::{Categories, for_each_text};
+use super::categories::{Categories, TextMap, for_each_text};
 use super::standard::{Standard, StandardLearner};
 use crate::{FeatureColumn, Result};
 
@@ -32,7 +30,7 @@ pub(crate) struct Words {
 #[derive(Debug, Default)]
 pub(crate) struct WordsLearner {
     /// Of each word: the number of texts that have it, and the last of them.
-    counts: HashMap<String, (u64, u64)>,
+    counts: TextMap<(u64, u64)>,
     texts: u64,
     lengths: [StandardLearner; 2],
 }
