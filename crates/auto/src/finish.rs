@@ -26,6 +26,13 @@ const CELLS_OF_COPIES: usize = 500_000;
 /// With so many seeds.
 const COPIES: u64 = 3;
 
+/// The final fits are given so many times the time that they can be expected to take: one that is cut off is worse than
+/// one that was not begun.
+const CAUTION: f64 = 1.2;
+/// Where there is time for less than this share of what learning in rounds takes on all rows, a sample of them learned in
+/// full is better.
+const LEAST_SHARE: f64 = 0.15;
+
 /// What the model is made of.
 pub(crate) struct Choice {
     /// Candidate numbers and weights, largest first.
@@ -68,20 +75,14 @@ impl Choice {
 impl Search<'_> {
     /// Chooses, fits and puts the model together.
     #[expect(clippy::disallowed_methods, reason = "the final fits have to be done before MAX_RUNTIME is over")]
-    pub(crate) fn finish(
-        self,
-        raw: &dyn RawRows,
-        folds: &[u8],
-        profiles: &[ColumnProfile],
-        is_sampled: bool,
-    ) -> Result<Found> {
+    pub(crate) fn finish(self, raw: &dyn RawRows, folds: &[u8], profiles: &[ColumnProfile]) -> Result<Found> {
         let ran_out = self.is_over();
         let mut choice = self.choose()?;
         if let Some(runtime) = self.spec.max_runtime {
             let left = (self.started + runtime.mul_f64(DONE)).saturating_duration_since(Instant::now());
             self.fit_into(&mut choice, left, folds.len())?;
         }
-        let (members, encoder) = self.fit_chosen(&mut choice, raw, folds, is_sampled)?;
+        let (members, encoder) = self.fit_chosen(&mut choice, raw, folds)?;
         let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());
         let stopped_early = ran_out || is_cut;
         let objective = self.spec.objective;
@@ -94,7 +95,7 @@ impl Search<'_> {
         };
         let rows_validated = choice.target.len().min(self.rows.num_rows());
         let fits = members.len();
-        let notes = notes(&self, &Decision { choice: &choice, profiles, is_sampled, ran_out, is_cut, fits });
+        let notes = notes(&self, &Decision { choice: &choice, profiles, ran_out, is_cut, fits });
         let first = choice.members[0].0;
         let (algorithm, options, model): (String, BTreeMap<String, String>, Arc<dyn Model>) = match members.as_slice() {
             [(number, member)] if choice.calibration == Calibration::NONE && self.centre == 0.0 => {
@@ -190,7 +191,8 @@ impl Search<'_> {
             };
             choice.members.iter().map(of_member).sum()
         };
-        while seconds(choice) > left.as_secs_f64() {
+        let left = left.as_secs_f64() / CAUTION;
+        while seconds(choice) > left {
             if choice.copies > 1 {
                 choice.copies -= 1;
             } else if choice.members.len() > 1 {
@@ -201,12 +203,18 @@ impl Search<'_> {
                 choice.left_out += 1;
                 normalize(&mut choice.members);
             } else {
-                choice.share = left.as_secs_f64() / seconds(choice);
+                choice.share = left / seconds(choice);
                 break;
             }
         }
         if let (1.., Some((best, _))) = (choice.left_out, self.ranking()?.first()) {
             self.measure(choice, *best);
+            let alone = Choice { members: vec![(*best, 1.0)], ..Choice::of(Vec::new()) };
+            // What is left of the members may be worse than one that was left out.
+            if choice.losses.is_some_and(|(together, alone)| together > alone) && seconds(&alone) <= left {
+                choice.members = alone.members;
+                self.measure(choice, *best);
+            }
         }
         Ok(())
     }
@@ -238,10 +246,9 @@ impl Search<'_> {
         choice: &mut Choice,
         raw: &dyn RawRows,
         folds: &[u8],
-        is_sampled: bool,
     ) -> Result<(Vec<(usize, Member)>, Encoder)> {
         loop {
-            let (members, encoder, refusal) = self.fit_members(choice, raw, folds, is_sampled)?;
+            let (members, encoder, refusal) = self.fit_members(choice, raw, folds)?;
             let is_fitted = |number: usize| members.iter().any(|(fitted, _)| *fitted == number);
             let Some(refusal) = refusal.filter(|_| choice.members.iter().any(|(number, _)| !is_fitted(*number))) else {
                 return Ok((members, encoder));
@@ -273,7 +280,6 @@ impl Search<'_> {
         choice: &Choice,
         raw: &dyn RawRows,
         folds: &[u8],
-        is_sampled: bool,
     ) -> Result<(Vec<(usize, Member)>, Encoder, Option<Error>)> {
         let mut encodings: Vec<usize> = Vec::new();
         let mut fits: Vec<(usize, u64, f64)> = Vec::new();
@@ -311,7 +317,7 @@ impl Search<'_> {
                 let of_all = |data: &dyn TrainingData| {
                     fit.run((self.spec.task, self.spec.num_classes), data, None, &scope).map(|fitted| fitted.model)
                 };
-                let fitted = if is_sampled && !self.fits_on_sample(number, choice) {
+                let fitted = if self.is_sampled && !self.fits_on_sample(number, choice.share) {
                     let encoder = self.rows.encoder(encoding);
                     of_all(&StreamedRows {
                         rows: raw,
@@ -346,9 +352,11 @@ impl Search<'_> {
         Ok((members, encoder, refusal))
     }
 
-    /// Whether a candidate, which does not learn in rounds that could be fewer, has no time for all rows.
-    pub(crate) fn fits_on_sample(&self, number: usize, choice: &Choice) -> bool {
-        choice.share < 1.0 && !self.entries[number].candidate.learns_in_rounds()
+    /// Whether a candidate has so little time that it learns from the rows of the search alone: much too little for rounds,
+    /// which could be fewer, or too little at all.
+    pub(crate) fn fits_on_sample(&self, number: usize, share: f64) -> bool {
+        let least = if self.entries[number].candidate.learns_in_rounds() { LEAST_SHARE } else { 1.0 };
+        self.is_sampled && share < least
     }
 
     /// The options of a candidate's final fit.
@@ -360,7 +368,7 @@ impl Search<'_> {
             // More rows take a few more rounds before they are learned by heart.
             (mean * (folds / (folds - 1.0)).powf(0.25)).round() as usize
         });
-        entry.candidate.final_options(rounds, share)
+        entry.candidate.final_options(rounds, if self.fits_on_sample(number, share) { 1.0 } else { share })
     }
 
     pub(crate) fn num_columns(&self) -> usize {

@@ -11,7 +11,6 @@ use crate::search::Search;
 pub(crate) struct Decision<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) profiles: &'a [ColumnProfile],
-    pub(crate) is_sampled: bool,
     /// Whether MAX_RUNTIME ended the search.
     pub(crate) ran_out: bool,
     /// Whether MAX_RUNTIME cut a final fit off.
@@ -47,7 +46,8 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
     if let Some(text) = final_fit(search, decision) {
         note("Final Fit", text);
     }
-    if let (Some((model, best)), 2..) = (decision.choice.losses, decision.choice.members.len()) {
+    let gain = decision.choice.losses.filter(|(model, best)| model < best);
+    if let (Some((model, best)), 2..) = (gain, decision.choice.members.len()) {
         let loss = if search.task() == Task::Regression { "mean squared error" } else { "log loss" };
         note(
             "Ensemble Gain",
@@ -86,7 +86,7 @@ fn final_fit(search: &Search<'_>, decision: &Decision<'_>) -> Option<String> {
             "in fewer, larger steps than were validated, since there was {:.0} % of the time that those take; {remedy}",
             choice.share * 100.0
         )),
-        choice if decision.is_sampled && search.fits_on_sample(choice.members[0].0, choice) => {
+        choice if search.fits_on_sample(choice.members[0].0, choice.share) => {
             Some(format!("on the sample of {} rows, for want of time for all; {remedy}", search.rows.num_rows()))
         }
         choice if choice.left_out > 0 => {
@@ -103,7 +103,7 @@ fn final_fit(search: &Search<'_>, decision: &Decision<'_>) -> Option<String> {
 
 fn validation(search: &Search<'_>, decision: &Decision<'_>) -> String {
     let rows = search.rows.num_rows();
-    let of = if decision.is_sampled { format!("a sample of {rows} rows") } else { format!("{rows} rows") };
+    let of = if search.is_sampled { format!("a sample of {rows} rows") } else { format!("{rows} rows") };
     match (decision.choice.losses, search.division.held_out) {
         (None, _) => "none: there are too few rows, or there was too little time".to_owned(),
         (Some(_), 1) => format!("one of {} folds of {of} held out", search.division.folds),

@@ -39,6 +39,8 @@ use crate::trial::{run_all, workers};
 const SECONDS_PER_CELL: f64 = 2e-6;
 /// On how many threads, by expectation: what a search does must not depend on how many there are.
 const THREADS: f64 = 2.0;
+/// Where there is time for fewer folds than this, the first candidate is a cheap one.
+const FOLDS_OF_SHORT_TIME: f64 = 5.0;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
 /// Few rows are dealt to folds so many times,
@@ -129,8 +131,10 @@ pub(crate) struct Search<'a> {
     pub(crate) started: Instant,
     pub(crate) entries: Vec<Entry>,
     cells: usize,
-    /// Whether there is too little time to learn in small steps.
-    is_hasty: bool,
+    /// Whether not all rows take part in the search.
+    pub(crate) is_sampled: bool,
+    /// The folds on which there is time for several candidates, by expectation, see [`affordable_folds`].
+    affordable: f64,
     /// The share of MAX_RUNTIME that is kept for the final fits.
     reserve: f64,
     /// What was subtracted from targets, see [`crate::centre`].
@@ -168,11 +172,12 @@ pub fn search(
     let outputs = spec.num_outputs();
     let drawn = draw(spec, target.len(), fields.len(), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
-    let (mut division, mut is_hasty) = (Division::of(num_rows), false);
+    let mut division = Division::of(num_rows);
+    let mut affordable = f64::INFINITY;
     if let Some(runtime) = spec.max_runtime {
         let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / THREADS;
         division = division.within(runtime.as_secs_f64(), seconds);
-        is_hasty = affordable_folds(runtime.as_secs_f64(), seconds) < 1.0;
+        affordable = affordable_folds(runtime.as_secs_f64(), seconds);
     }
     let folds = deal(&target, spec.task, division.folds, context.seed());
     let encoders = learn_encoders(spec, raw, fields, profiles, &folds, context)?;
@@ -204,7 +209,8 @@ pub fn search(
         started,
         entries: Vec::new(),
         cells,
-        is_hasty,
+        is_sampled: drawn.is_some(),
+        affordable,
         reserve: RESERVE[0],
         centre,
         curvature: curvature(spec.task, &target, spec.num_classes),
@@ -218,7 +224,7 @@ pub fn search(
     if search.is_over() {
         search.settle();
     }
-    search.finish(raw, &folds, profiles, drawn.is_some())
+    search.finish(raw, &folds, profiles)
 }
 
 /// On how many folds most has been validated, counted in candidates times folds, given how many folds each candidate went
@@ -282,6 +288,10 @@ impl Search<'_> {
     fn run(&mut self, raw_rows: usize) -> Result<()> {
         let names: Vec<&str> = self.spec.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let mut waiting = portfolio(&names, self.scale());
+        if self.affordable < FOLDS_OF_SHORT_TIME {
+            // A linear model is there before boosting has learned anything.
+            waiting.sort_by_key(|candidate| candidate.learns_in_rounds());
+        }
         waiting.truncate(self.spec.max_candidates.max(1));
         if waiting.is_empty() {
             return Err(Error::invalid(format!("AUTO ON knows no candidates of {}", names.join(", "))));
@@ -383,7 +393,7 @@ impl Search<'_> {
             rows: self.rows.num_rows(),
             features: encoding.map_or(0, |encoding| self.rows.encoder(encoding).encoder().feature_names().len()),
             outputs: self.spec.num_outputs(),
-            is_hasty: self.is_hasty,
+            is_hasty: self.affordable < 1.0,
             curvature: self.curvature,
             deviation: self.deviation,
         }

@@ -265,7 +265,7 @@ impl Target {
     }
 
     /// The same for rows that need not be those of training: a class that training did not see gets the index after the
-    /// last; with two classes it is an error.
+    /// last; with two classes it is an error, and where no row is of a class that training saw.
     pub fn encode_truth(&self, column: &ArrayRef) -> Result<Vec<f64>> {
         if self.classes.is_empty() {
             return self.encode(column);
@@ -278,6 +278,18 @@ impl Target {
                 "target column {} has the value {}, but the model knows {first} and {second} only; filter it out",
                 self.name,
                 text.as_string::<i32>().value(0)
+            )));
+        }
+        if !classes.is_empty() && classes.iter().all(|class| class.is_nan()) {
+            let text = cast(&column.slice(0, 1), &DataType::Utf8)?;
+            let known: Vec<&str> = self.classes.iter().take(5).map(String::as_str).collect();
+            return Err(Error::data(format!(
+                "target column {} has no value that the model knows: the first is {}, but the classes are {}{}; give the \
+                 column that the model was trained on, spelt as it was there",
+                self.name,
+                text.as_string::<i32>().value(0),
+                known.join(", "),
+                if self.classes.len() > known.len() { ", ..." } else { "" }
             )));
         }
         for class in &mut classes {

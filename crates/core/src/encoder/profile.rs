@@ -10,7 +10,7 @@
 //! | number | every other number |
 //! | date and time | text of which at least 95 % is shaped like `2019-01-31` or `2019-01-31 12:00:00` |
 //! | category | text of at most [`MAX_FEW_VALUES`] distinct values |
-//! | number | text of which at least 95 % are numbers, and at least 5 % have a decimal point |
+//! | number | text of which at least 95 % are numbers, and at least 5 % have a decimal point, or half are distinct, of several lengths, and without zeros in front, as codes have them |
 //! | identifier | at least [`MIN_IDENTIFIER_ROWS`] texts, at least 95 % distinct, on average of less than 2 words |
 //! | text | texts of 4 words or more on average, at least half of them distinct; or 2 words and 95 % |
 //! | high cardinality | every other text |
@@ -98,6 +98,10 @@ struct ColumnProfiler {
     dates: u64,
     numbers: u64,
     fractions: u64,
+    /// The bytes of the shortest and the longest text.
+    lengths: [usize; 2],
+    /// How many begin with a zero before another digit.
+    zeros: u64,
 }
 
 impl ColumnKind {
@@ -163,6 +167,8 @@ impl ColumnProfiler {
             dates: 0,
             numbers: 0,
             fractions: 0,
+            lengths: [usize::MAX, 0],
+            zeros: 0,
         })
     }
 
@@ -205,8 +211,14 @@ impl ColumnProfiler {
                 self.characters += text.len() as u64;
                 self.words += text.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count() as u64;
                 self.dates += u64::from(is_shaped_like_a_date(text));
-                self.numbers += u64::from(text.parse().is_ok_and(f64::is_finite));
                 self.fractions += u64::from(text.contains('.'));
+                self.lengths = [self.lengths[0].min(text.len()), self.lengths[1].max(text.len())];
+                self.zeros += u64::from(matches!(text.as_bytes(), [b'0', b'0'..=b'9', ..]));
+                if let Some(number) = text.parse().ok().filter(|number: &f64| number.is_finite()) {
+                    self.numbers += 1;
+                    self.min = self.min.min(number);
+                    self.max = self.max.max(number);
+                }
             }
         }
     }
@@ -239,18 +251,22 @@ impl ColumnProfiler {
     }
 
     fn kind_of_number(&self, present: u64, distinct: u64) -> (ColumnKind, String) {
-        let identifier = |why: &str| (ColumnKind::Identifier, format!("left out: {why} (identifier)"));
-        let all_differ = present >= MIN_IDENTIFIER_ROWS && distinct as f64 >= all_of(present);
-        if is_integer(&self.data_type) && all_differ {
-            let are_years = self.min >= 1800.0 && self.max <= 2200.0;
-            if self.max - self.min + 1.0 <= 1.1 * present as f64 && !are_years {
-                return identifier(&format!("it numbers the rows from {} to {}", self.min, self.max));
-            }
-            if is_named_as_identifier(&self.name) {
-                return identifier("every row has another number");
-            }
+        match self.serial_number(present, distinct).filter(|_| is_integer(&self.data_type)) {
+            Some(why) => (ColumnKind::Identifier, why),
+            None => (ColumnKind::Number, "number".to_owned()),
         }
-        (ColumnKind::Number, "number".to_owned())
+    }
+
+    /// Why whole numbers tell nothing but which row it is, if so.
+    fn serial_number(&self, present: u64, distinct: u64) -> Option<String> {
+        if present < MIN_IDENTIFIER_ROWS || (distinct as f64) < all_of(present) {
+            return None;
+        }
+        let are_years = self.min >= 1800.0 && self.max <= 2200.0;
+        if self.max - self.min + 1.0 <= 1.1 * present as f64 && !are_years {
+            return Some(format!("left out: it numbers the rows from {} to {} (identifier)", self.min, self.max));
+        }
+        is_named_as_identifier(&self.name).then(|| "left out: every row has another number (identifier)".to_owned())
     }
 
     fn kind_of_text(&self, present: u64, distinct: u64) -> (ColumnKind, String) {
@@ -266,8 +282,16 @@ impl ColumnProfiler {
         if distinct <= MAX_FEW_VALUES {
             return (ColumnKind::Category, format!("category of {distinct} values"));
         }
-        if self.numbers as f64 >= 0.95 * present && self.fractions as f64 >= 0.05 * present {
-            return (ColumnKind::Number, "number, written as text".to_owned());
+        if self.numbers as f64 >= 0.95 * present {
+            let is_written = || (ColumnKind::Number, "number, written as text".to_owned());
+            if self.fractions as f64 >= 0.05 * present {
+                return is_written();
+            }
+            // Codes come more than once, have the same length, or zeros in front; amounts do not.
+            if distinct as f64 >= 0.5 * present && self.lengths[0] < self.lengths[1] && self.zeros == 0 {
+                let serial = self.serial_number(present as u64, distinct);
+                return serial.map_or_else(is_written, |why| (ColumnKind::Identifier, why));
+            }
         }
         if present >= MIN_IDENTIFIER_ROWS as f64 && distinct as f64 >= 0.95 * present {
             return match words >= 2.0 {
