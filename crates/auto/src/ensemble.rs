@@ -19,6 +19,7 @@ use datafusion_ml_core::{
 use serde_json::{Map, Value, json};
 
 use crate::calibration::Calibration;
+use crate::cut::EVEN;
 use crate::objective::prediction;
 
 /// The name under which an ensemble's artifact says what made it.
@@ -43,6 +44,8 @@ pub struct EnsembleModel {
     task: Task,
     members: Vec<Member>,
     calibration: Calibration,
+    /// Above which probability a row is of class 1 of two.
+    cut: f64,
     stopped_early: bool,
 }
 
@@ -52,12 +55,13 @@ impl EnsembleModel {
         task: Task,
         members: Vec<Member>,
         calibration: Calibration,
+        cut: f64,
         stopped_early: bool,
     ) -> Result<Self> {
         if members.is_empty() || members.iter().any(|member| !member.weight.is_finite()) {
             return Err(Error::storage("an ensemble has no member with a weight"));
         }
-        Ok(Self { task, members, calibration, stopped_early })
+        Ok(Self { task, members, calibration, cut, stopped_early })
     }
 
     /// How raw outputs are calibrated.
@@ -80,7 +84,7 @@ impl EnsembleModel {
 
 impl Model for EnsembleModel {
     fn predict(&self, features: &Features) -> Result<Prediction> {
-        Ok(prediction(self.task, &self.raw(features)?))
+        Ok(prediction(self.task, &self.raw(features)?, self.cut))
     }
 
     fn raw(&self, features: &Features) -> Result<RawOutputs> {
@@ -164,6 +168,7 @@ impl Model for EnsembleModel {
         scalars.insert("task".into(), json!(self.task));
         scalars.insert("calibration_scale".into(), json!(self.calibration.scale));
         scalars.insert("calibration_offset".into(), json!(self.calibration.offset));
+        scalars.insert("cut".into(), json!(self.cut));
         scalars.insert("stopped_early".into(), json!(self.stopped_early));
         Ok(Parameters { table, scalars })
     }
@@ -273,6 +278,8 @@ impl Algorithm for Ensemble {
             offset: parameters.scalar("calibration_offset")?,
         };
         let stopped_early = parameters.scalar("stopped_early")?;
-        Ok(Arc::new(EnsembleModel::try_new(parameters.scalar("task")?, members, calibration, stopped_early)?))
+        // Earlier versions knew no other.
+        let cut = if parameters.scalars.contains_key("cut") { parameters.scalar("cut")? } else { EVEN };
+        Ok(Arc::new(EnsembleModel::try_new(parameters.scalar("task")?, members, calibration, cut, stopped_early)?))
     }
 }

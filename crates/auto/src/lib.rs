@@ -7,7 +7,10 @@
 mod calibration;
 mod candidates;
 mod centre;
+mod choice;
+mod cut;
 mod ensemble;
+mod final_fit;
 mod finish;
 mod folds;
 mod objective;

@@ -2,6 +2,8 @@
 
 use datafusion_ml_core::{Error, Metric, Prediction, RawOutputs, Result, Task};
 
+use crate::cut::EVEN;
+
 /// At so many rows a count of them has half of its weight beside the log loss.
 const COUNTED_ROWS: f64 = 1_000.0;
 
@@ -67,8 +69,13 @@ impl Objective {
 
     /// The metric's value for raw outputs.
     pub(crate) fn value(self, task: Task, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
+        self.value_at(EVEN, task, raw, target)
+    }
+
+    /// The same where two classes are told apart at another probability.
+    pub(crate) fn value_at(self, cut: f64, task: Task, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
         let mut accumulator = self.metric(task).accumulator();
-        accumulator.add(&prediction(task, raw), target)?;
+        accumulator.add(&prediction(task, raw, cut), target)?;
         Ok(accumulator.finish())
     }
 
@@ -103,20 +110,20 @@ pub(crate) fn smooth_loss(task: Task, raw: &RawOutputs, target: &[f64]) -> f64 {
     sum / rows
 }
 
-/// The prediction of raw outputs.
-pub(crate) fn prediction(task: Task, raw: &RawOutputs) -> Prediction {
+/// The prediction of raw outputs, of two classes with a cut.
+pub(crate) fn prediction(task: Task, raw: &RawOutputs, cut: f64) -> Prediction {
     match task {
-        Task::BinaryClassification => Prediction::Probabilities {
-            num_classes: 2,
-            values: raw.values.iter().flat_map(|margin| [sigmoid(-margin), sigmoid(*margin)]).collect(),
-        },
+        Task::BinaryClassification => {
+            let pairs = raw.values.iter().flat_map(|margin| [sigmoid(-margin), sigmoid(*margin)]);
+            Prediction::Probabilities { num_classes: 2, values: pairs.collect(), cut }
+        }
         Task::MulticlassClassification => {
             let mut values = raw.values.clone();
             for row in values.chunks_exact_mut(raw.num_outputs) {
                 let total = log_sum_exp(row);
                 row.iter_mut().for_each(|margin| *margin = (*margin - total).exp());
             }
-            Prediction::Probabilities { num_classes: raw.num_outputs, values }
+            Prediction::probabilities(raw.num_outputs, values)
         }
         _ => Prediction::Values(raw.values.clone()),
     }

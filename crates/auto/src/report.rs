@@ -4,7 +4,8 @@ use datafusion_ml_core::encoder::ColumnProfile;
 use datafusion_ml_core::{Task, TrialStatus};
 
 use crate::calibration::Calibration;
-use crate::finish::Choice;
+use crate::choice::Choice;
+use crate::cut::EVEN;
 use crate::search::Search;
 
 /// What there is to tell.
@@ -68,6 +69,11 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
             },
         );
     }
+    if decision.choice.cut != EVEN {
+        let text =
+            format!("the second class above probability {:.4}, where F1 is highest out of fold", decision.choice.cut);
+        notes.push(("Label".to_owned(), text));
+    }
     notes.push((String::new(), String::new()));
     notes.push(("COLUMNS:".to_owned(), String::new()));
     notes.extend(decision.profiles.iter().map(|profile| (profile.name.clone(), profile.note.clone())));
@@ -89,8 +95,8 @@ fn final_fit(search: &Search<'_>, decision: &Decision<'_>) -> Option<String> {
         choice if search.fits_on_sample(choice.members[0].0, choice.share) => {
             Some(format!("on the sample of {} rows, for want of time for all; {remedy}", search.rows.num_rows()))
         }
-        choice if choice.left_out > 0 => {
-            Some(format!("without {} of the members that were chosen, for want of time; {remedy}", choice.left_out))
+        choice if !choice.left_out.is_empty() => {
+            Some(format!("without {} candidates that take too long, for want of time; {remedy}", choice.left_out.len()))
         }
         Choice { refusal: Some(refusal), refused, .. } => Some(format!(
             "without {} of the members that were chosen, of which one could not be fitted on all rows: {}",

@@ -9,6 +9,7 @@
 mod climb;
 mod progress;
 mod sample;
+mod validation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +30,10 @@ use self::progress::Progress;
 use self::sample::draw;
 use crate::candidates::{Candidate, Scale, curvature, deviation, portfolio, propose};
 use crate::centre::{Centred, centre};
-use crate::folds::{Division, FEW_ROWS, affordable_folds, deal};
+use crate::folds::{Division, affordable_folds, deal};
 use crate::objective::Objective;
 use crate::rows::{RawRows, SearchRows};
-use crate::trial::{run_all, workers};
+use crate::trial::run_all;
 
 /// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
 /// hundred rounds.
@@ -43,10 +44,6 @@ const THREADS: f64 = 2.0;
 const FOLDS_OF_SHORT_TIME: f64 = 5.0;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
-/// Few rows are dealt to folds so many times,
-const DEALS: u64 = 2;
-/// the first time for all candidates, then for so many of the best.
-const DEALT_AGAIN: usize = 8;
 /// The share of MAX_RUNTIME that is kept for the final fits: before anything is known of how long they take, at least,
 /// and at most.
 const RESERVE: [f64; 3] = [0.4, 0.1, 0.5];
@@ -66,6 +63,8 @@ pub struct SearchSpec {
     pub num_classes: usize,
     /// What to strive for.
     pub objective: Objective,
+    /// Whether two classes are told apart where F1 is highest instead of at one half.
+    pub cuts_for_f1: bool,
     /// What the statement says of single columns.
     pub preprocessors: Preprocessors,
     /// How many candidates are tried if time does not end the search.
@@ -227,13 +226,6 @@ pub fn search(
     search.finish(raw, &folds, profiles)
 }
 
-/// On how many folds most has been validated, counted in candidates times folds, given how many folds each candidate went
-/// through; `None` if none went through any.
-fn most_validated(through: &[usize]) -> Option<usize> {
-    let most = through.iter().copied().max()?;
-    (1..=most).max_by_key(|folds| folds * through.iter().filter(|through| *through >= folds).count())
-}
-
 /// Fails if there is nothing to tell apart.
 fn check_varies(task: Task, target: &[f64]) -> Result<()> {
     match target {
@@ -289,8 +281,9 @@ impl Search<'_> {
         let names: Vec<&str> = self.spec.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let mut waiting = portfolio(&names, self.scale());
         if self.affordable < FOLDS_OF_SHORT_TIME {
-            // A linear model is there before boosting has learned anything.
-            waiting.sort_by_key(|candidate| candidate.learns_in_rounds());
+            // A linear model is there before boosting has learned anything, and that long before a network has.
+            let dear = ["linear_learner", "xgboost", "mlp"];
+            waiting.sort_by_key(|candidate| dear.iter().position(|algorithm| *algorithm == candidate.algorithm));
         }
         waiting.truncate(self.spec.max_candidates.max(1));
         if waiting.is_empty() {
@@ -314,61 +307,6 @@ impl Search<'_> {
             }
             self.halve(batch)?;
             self.expect(raw_rows)?;
-        }
-        Ok(())
-    }
-
-    /// Holds out no more folds than there is time for, as the first candidate's fit on the first fold lets expect.
-    fn afford_folds(&mut self, number: usize) {
-        let entry = &self.entries[number];
-        let (Some(runtime), 1..) = (self.spec.max_runtime, entry.fits) else { return };
-        let seconds = entry.seconds / workers(usize::MAX, self.cells, self.context.threads()) as f64;
-        self.division = self.division.within(runtime.as_secs_f64(), seconds);
-        let folds = usize::from(self.division.held_out);
-        self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
-    }
-
-    /// Validates on the folds for which the first candidate had time, if it had time for one.
-    fn keep_validated_folds(&mut self, number: usize) {
-        let folds = self.entries[number].raw.iter().take_while(|raw| raw.is_some()).count();
-        if folds > 0 && !matches!(self.entries[number].status, TrialStatus::Failed(_)) {
-            self.division.held_out = folds as u8;
-            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
-        }
-    }
-
-    /// Judges by those folds alone on which most has been validated: time was up before the others were done.
-    fn settle(&mut self) {
-        let through = |entry: &Entry| entry.raw.iter().take_while(|raw| raw.is_some()).count();
-        if let Some(folds) = most_validated(&self.entries.iter().map(through).collect::<Vec<_>>()) {
-            self.division.held_out = folds as u8;
-            self.entries.iter_mut().for_each(|entry| entry.raw.truncate(folds));
-        }
-    }
-
-    /// On few rows chance says who is best. The best are validated on further deals of the rows, `encoders` being learned
-    /// for each: who is best, how they are averaged, and for how long they learn, is decided over all deals.
-    fn deal_again(
-        &mut self,
-        raw: &dyn RawRows,
-        target: &[f64],
-        encoders: impl Fn(&[u8]) -> Result<Vec<(Encoding, FoldEncoder)>>,
-    ) -> Result<()> {
-        let folds = self.division.folds;
-        if target.len() >= FEW_ROWS || self.division.held_out < folds {
-            return Ok(());
-        }
-        let best: Vec<usize> = self.ranking()?.into_iter().take(DEALT_AGAIN).map(|(number, _)| number).collect();
-        for deal_number in 1..DEALS {
-            if self.is_over() || best.is_empty() {
-                break;
-            }
-            let dealt = deal(target, self.spec.task, folds, self.context.seed().wrapping_add(deal_number));
-            self.rows.deal(raw, &dealt, encoders(&dealt)?, self.context)?;
-            self.division.held_out += folds;
-            let held_out = self.division.held_out;
-            self.entries.iter_mut().for_each(|entry| entry.raw.resize(usize::from(held_out), None));
-            self.climb(&best, Rung::Folds(held_out))?;
         }
         Ok(())
     }
@@ -474,10 +412,15 @@ impl Search<'_> {
 
     /// The candidates that were validated on every fold, best first, each with its loss.
     pub(crate) fn ranking(&self) -> Result<Vec<(usize, f64)>> {
+        self.ranking_by(&(0..self.division.held_out).collect::<Vec<_>>())
+    }
+
+    /// The candidates that were validated on all of some folds, by them, best first.
+    pub(crate) fn ranking_by(&self, folds: &[u8]) -> Result<Vec<(usize, f64)>> {
         let mut ranking = Vec::new();
         for number in 0..self.entries.len() {
-            if let Some(loss) = self.loss(number, Rung::Folds(self.division.held_out))? {
-                ranking.push((number, loss));
+            if let Some(raw) = self.raw(number, folds) {
+                ranking.push((number, self.loss_of(Some(&raw), folds)?));
             }
         }
         ranking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
@@ -508,18 +451,5 @@ impl Search<'_> {
         batch.truncate(self.spec.max_candidates - self.entries.len());
         batch.shuffle(rng);
         Ok(batch)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn candidates_are_compared_on_the_folds_that_most_of_them_went_through() {
-        assert_eq!(most_validated(&[10, 9, 9, 9, 8, 1, 1]), Some(8));
-        assert_eq!(most_validated(&[5, 5, 5, 1, 1, 1]), Some(5));
-        assert_eq!(most_validated(&[10, 1]), Some(10));
-        assert_eq!(most_validated(&[0, 0]), None);
     }
 }

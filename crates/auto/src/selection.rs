@@ -6,7 +6,7 @@ use datafusion_ml_core::{RawOutputs, Task};
 use crate::objective::smooth_loss;
 
 /// Only so many of the best candidates are considered.
-const POOL: usize = 16;
+pub(crate) const POOL: usize = 16;
 /// A member is chosen so many times at most, all together.
 const PICKS: usize = 25;
 /// A member with a smaller share is not worth its time at every prediction.

@@ -63,6 +63,7 @@ fn spec(task: Task, num_classes: usize) -> SearchSpec {
         task,
         num_classes,
         objective: Objective::for_task(None, task).unwrap(),
+        cuts_for_f1: false,
         preprocessors: Preprocessors::default(),
         max_candidates: 9,
         max_runtime: None,

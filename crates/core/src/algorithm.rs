@@ -158,13 +158,15 @@ pub enum Prediction {
     /// A number per row.
     Values(Vec<f64>),
     /// A probability per row and class, row by row: `values[row * num_classes + class]`, rows summing to 1.
-    /// With two classes the label is class 1 where its probability is above one half; otherwise the first of the
-    /// most probable.
+    /// With two classes the label is class 1 where its probability is above the cut; otherwise the first of the most
+    /// probable.
     Probabilities {
         /// The number of classes.
         num_classes: usize,
         /// `num_rows * num_classes` values.
         values: Vec<f64>,
+        /// One half, unless the model learned another one.
+        cut: f64,
     },
     /// A class per row from a model that knows no probabilities.
     Classes(Vec<u32>),
@@ -178,11 +180,16 @@ pub enum Prediction {
 }
 
 impl Prediction {
+    /// Probabilities whose cut is one half.
+    pub fn probabilities(num_classes: usize, values: Vec<f64>) -> Self {
+        Self::Probabilities { num_classes, values, cut: 0.5 }
+    }
+
     /// The number of rows.
     pub fn num_rows(&self) -> usize {
         match self {
             Self::Values(values) => values.len(),
-            Self::Probabilities { num_classes, values } => values.len() / (*num_classes).max(1),
+            Self::Probabilities { num_classes, values, .. } => values.len() / (*num_classes).max(1),
             Self::Classes(classes) => classes.len(),
             Self::Clusters { clusters, .. } => clusters.len(),
         }
@@ -194,10 +201,10 @@ impl Prediction {
             Self::Values(_) => None,
             Self::Classes(classes) => Some(classes.clone()),
             Self::Clusters { clusters, .. } => Some(clusters.clone()),
-            Self::Probabilities { num_classes: 2, values } => {
-                Some(values.chunks_exact(2).map(|p| u32::from(p[1] > 0.5)).collect())
+            Self::Probabilities { num_classes: 2, values, cut } => {
+                Some(values.chunks_exact(2).map(|p| u32::from(p[1] > *cut)).collect())
             }
-            Self::Probabilities { num_classes, values } => {
+            Self::Probabilities { num_classes, values, .. } => {
                 Some(values.chunks_exact((*num_classes).max(1)).map(argmax).collect())
             }
         }
@@ -236,11 +243,11 @@ impl TryFrom<Prediction> for RawOutputs {
         Ok(match prediction {
             Prediction::Values(values) => Self { num_outputs: 1, values },
             Prediction::Clusters { squared_distances, .. } => Self { num_outputs: 1, values: squared_distances },
-            Prediction::Probabilities { num_classes: 2, values } => Self {
+            Prediction::Probabilities { num_classes: 2, values, .. } => Self {
                 num_outputs: 1,
                 values: values.chunks_exact(2).map(|p| (inside(p[1]) / inside(p[0])).ln()).collect(),
             },
-            Prediction::Probabilities { num_classes, values } => {
+            Prediction::Probabilities { num_classes, values, .. } => {
                 Self { num_outputs: num_classes, values: values.into_iter().map(|p| inside(p).ln()).collect() }
             }
             Prediction::Classes(_) => {

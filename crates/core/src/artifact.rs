@@ -165,7 +165,7 @@ impl FittedModel {
     /// The probability of class 1 of two per row; 1 or 0 from a model that knows no probabilities.
     pub fn predict_score(&self, num_rows: usize, columns: &[ArrayRef]) -> Result<ArrayRef> {
         let scores: Float64Array = match self.predict_encoded(num_rows, columns)? {
-            Prediction::Probabilities { num_classes: 2, values } => values.chunks_exact(2).map(|p| p[1]).collect(),
+            Prediction::Probabilities { num_classes: 2, values, .. } => values.chunks_exact(2).map(|p| p[1]).collect(),
             Prediction::Classes(classes) => classes.into_iter().map(f64::from).collect(),
             _ => return Err(Error::invalid("only a binary classification has a score")),
         };

@@ -202,7 +202,7 @@ impl Suite<'_> {
     fn probabilities_sum_to_one(&self) {
         let (data, model) = self.fitted();
         for prediction in self.predict(model.as_ref(), &data) {
-            if let Prediction::Probabilities { num_classes, values } = &prediction {
+            if let Prediction::Probabilities { num_classes, values, .. } = &prediction {
                 let sums = values.chunks_exact(*num_classes).map(|row| row.iter().sum::<f64>());
                 if let Some(sum) = sums.into_iter().find(|sum| (sum - 1.0).abs() > 1e-6) {
                     self.broken("probabilities sum to 1", &sum);

@@ -129,12 +129,12 @@ impl MetricAccumulator {
             (Metric::Msd, Prediction::Clusters { squared_distances, .. }) => {
                 self.sum += squared_distances.iter().sum::<f64>();
             }
-            (Metric::LogLoss, Prediction::Probabilities { num_classes, values }) => {
+            (Metric::LogLoss, Prediction::Probabilities { num_classes, values, .. }) => {
                 for (p, y) in values.chunks_exact(*num_classes).zip(target) {
                     self.sum -= p.get(*y as usize).copied().unwrap_or(0.0).clamp(1e-16, 1.0).ln();
                 }
             }
-            (Metric::Auc, Prediction::Probabilities { num_classes: 2, values }) => {
+            (Metric::Auc, Prediction::Probabilities { num_classes: 2, values, .. }) => {
                 self.scores.extend(values.chunks_exact(2).zip(target).map(|(p, y)| (p[1], *y == 1.0)));
             }
             (Metric::Auc, Prediction::Values(values)) => {
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     fn binary(p: &[f64]) -> Prediction {
-        Prediction::Probabilities { num_classes: 2, values: p.iter().flat_map(|p| [1.0 - p, *p]).collect() }
+        Prediction::probabilities(2, p.iter().flat_map(|p| [1.0 - p, *p]).collect())
     }
 
     fn check(metric: Metric, prediction: Prediction, target: &[f64], expected: f64) {

@@ -117,7 +117,7 @@ impl Preprocessors {
             Error::invalid(format!("PREPROCESSORS is not valid JSON ({reason}, character {column}); it takes {form}"))
         })?;
         let Value::Array(items) = value else {
-            return Err(Error::invalid(format!("PREPROCESSORS takes {form}")));
+            return Err(Error::invalid(format!("PREPROCESSORS is no JSON list; it takes {form}")));
         };
         let mut rules = Vec::with_capacity(items.len());
         for item in &items {

@@ -151,6 +151,10 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                         let remedy = format!("write {name}(...) OVER (ORDER BY column)");
                         return invalid_at(places.get(name), format!("{name} needs a window"), remedy);
                     }
+                    if state.table_functions().contains_key(&name.to_lowercase()) {
+                        let remedy = format!("write SELECT * FROM {name}(...)");
+                        return invalid_at(places.get(name), format!("function {name} stands in FROM"), remedy);
+                    }
                     let candidates = functions(session, &state);
                     invalid_at(
                         places.get(name),
@@ -159,6 +163,10 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                     )
                 }
                 Some(Unknown::TableFunction(name)) => {
+                    if functions(session, &state).iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                        let remedy = format!("write SELECT {name}(...)");
+                        return invalid_at(places.get(name), format!("function {name} does not stand in FROM"), remedy);
+                    }
                     let candidates: Vec<String> = state.table_functions().keys().cloned().collect();
                     invalid_at(
                         places.get(name),
@@ -193,6 +201,13 @@ pub(crate) fn with_hint(session: &MlSession, error: DataFusionError, places: &Pl
                     let names: Vec<String> =
                         state.config_options().entries().into_iter().map(|entry| entry.key).collect();
                     let place = places.get(name.rsplit('.').next().unwrap_or(name));
+                    if name.eq_ignore_ascii_case("models") {
+                        return invalid_at(
+                            place,
+                            "there is no SHOW MODELS".to_owned(),
+                            "write SHOW MODEL ALL".to_owned(),
+                        );
+                    }
                     invalid_at(place, format!("there is no setting {name}"), near(name, &names, "SHOW ALL lists them"))
                 }
                 None => error,

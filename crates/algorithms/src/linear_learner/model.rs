@@ -81,13 +81,13 @@ impl Model for LinearModel {
         Ok(match self.task {
             Task::BinaryClassification => {
                 let pairs = margins.into_iter().flat_map(|margin| [sigmoid(-margin), sigmoid(margin)]);
-                Prediction::Probabilities { num_classes: 2, values: pairs.collect() }
+                Prediction::probabilities(2, pairs.collect())
             }
             Task::MulticlassClassification => {
                 let outputs = self.intercepts.len();
                 let mut values = by_row(&margins, outputs);
                 values.chunks_exact_mut(outputs.max(1)).for_each(softmax);
-                Prediction::Probabilities { num_classes: outputs, values }
+                Prediction::probabilities(outputs, values)
             }
             _ => Prediction::Values(margins),
         })

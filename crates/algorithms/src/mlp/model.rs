@@ -78,7 +78,7 @@ impl Model for MlpModel {
             Task::BinaryClassification => {
                 let share = |margin: f64| 1.0 / (1.0 + (-margin).exp());
                 let pairs = values.into_iter().flat_map(|margin| [share(-margin), share(margin)]);
-                Prediction::Probabilities { num_classes: 2, values: pairs.collect() }
+                Prediction::probabilities(2, pairs.collect())
             }
             Task::MulticlassClassification => {
                 for margins in values.chunks_exact_mut(num_outputs.max(1)) {
@@ -87,7 +87,7 @@ impl Model for MlpModel {
                     let sum: f64 = margins.iter().sum();
                     margins.iter_mut().for_each(|share| *share /= sum);
                 }
-                Prediction::Probabilities { num_classes: num_outputs, values }
+                Prediction::probabilities(num_outputs, values)
             }
             _ => Prediction::Values(values),
         })

@@ -353,10 +353,9 @@ impl Objective {
             }
             Self::RegLogistic { .. } => Prediction::Values(first.iter().map(|m| sigmoid(*m)).collect()),
             Self::Tweedie { .. } => Prediction::Values(first.iter().map(|m| f64::from(*m).exp()).collect()),
-            Self::BinaryLogistic { .. } => Prediction::Probabilities {
-                num_classes: 2,
-                values: first.iter().map(|m| sigmoid(*m)).flat_map(|p| [1.0 - p, p]).collect(),
-            },
+            Self::BinaryLogistic { .. } => {
+                Prediction::probabilities(2, first.iter().map(|m| sigmoid(*m)).flat_map(|p| [1.0 - p, p]).collect())
+            }
             Self::Hinge => Prediction::Classes(first.iter().map(|m| u32::from(*m > 0.0)).collect()),
             Self::Softmax { num_classes } => {
                 let mut values = Vec::with_capacity(first.len() * num_classes);
@@ -367,7 +366,7 @@ impl Objective {
                     let sum: f64 = values[start..].iter().sum();
                     values[start..].iter_mut().for_each(|p| *p /= sum);
                 }
-                Prediction::Probabilities { num_classes: *num_classes, values }
+                Prediction::probabilities(*num_classes, values)
             }
         }
     }

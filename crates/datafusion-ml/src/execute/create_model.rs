@@ -13,7 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::{DFParserBuilder, Statement as DFStatement};
-use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement, TableFactor};
 use datafusion_ml_core::{Error, FittedModel};
 use tokio::sync::oneshot;
 use url::Url;
@@ -241,11 +241,18 @@ fn training_query(session: &MlSession, statement: &CreateModel) -> Result<(Query
     match &statement.source {
         Some(ModelSource::Table(table)) => {
             let select = format!("SELECT * FROM {table}");
-            let query = DFParserBuilder::new(select.as_str())
+            let mut query = DFParserBuilder::new(select.as_str())
                 .with_dialect(session.dialect()?.as_ref())
                 .build()?
                 .parser
                 .parse_query()?;
+            if let SetExpr::Select(select) = query.body.as_mut()
+                && let Some(from) = select.from.first_mut()
+                && let TableFactor::Table { name, .. } = &mut from.relation
+            {
+                // The place of the name is that in the statement.
+                *name = table.clone();
+            }
             Ok((*query, SourceText::Table(table.to_string())))
         }
         Some(ModelSource::Query(query)) => Ok((query.as_ref().clone(), SourceText::Query(lines(query)))),

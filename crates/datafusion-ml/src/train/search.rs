@@ -37,6 +37,8 @@ pub(super) fn search(
         task: *task,
         num_classes: target.classes().len(),
         objective,
+        // Labels are the more probable class, unless the statement says what they are for.
+        cuts_for_f1: auto.objective.is_some() && objective == Objective::F1,
         preprocessors: spec.preprocessors.clone(),
         max_candidates: auto.max_candidates,
         max_runtime: spec.max_runtime,

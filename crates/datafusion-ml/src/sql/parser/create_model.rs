@@ -47,6 +47,11 @@ impl MlParser<'_> {
         let Some(word) = self.word() else {
             return Err(self.expected("a clause of CREATE MODEL"));
         };
+        if ["WHERE", "JOIN", "GROUP", "ORDER", "LIMIT"].iter().any(|of_query| of_query.eq_ignore_ascii_case(&word)) {
+            let word = word.to_uppercase();
+            let remedy = format!("write FROM (SELECT ... {word} ...)");
+            return Err(invalid_at(span, format!("{word} is part of a query, which stands in brackets"), remedy));
+        }
         let Some(clause) = Clause::ALL.into_iter().find(|clause| clause.name().eq_ignore_ascii_case(&word)) else {
             return Err(unknown("clause", &word, span, Clause::ALL.iter().map(|clause| clause.name())));
         };
@@ -92,6 +97,13 @@ impl MlParser<'_> {
             self.skip(1);
             return Ok(ModelSource::Job(job));
         }
+        if self.at_words(0, &["SELECT"]) || self.at_words(0, &["WITH"]) {
+            return Err(invalid_at(
+                self.span(),
+                "a query of CREATE MODEL stands in brackets",
+                "write FROM (SELECT ...)",
+            ));
+        }
         if !self.take_symbol('(') {
             return Ok(ModelSource::Table(self.name("a table, a query in brackets, or a quoted job")?));
         }
@@ -111,7 +123,16 @@ impl MlParser<'_> {
     fn target(&mut self) -> Result<Ident> {
         let span = self.span();
         let Some(name) = self.peek_string(0) else {
-            return self.ident("a column");
+            let column = self.ident("a column")?;
+            if self.at_symbol('.') {
+                let fact = format!("TARGET {}. has a table", column.value);
+                return Err(invalid_at(span, fact, "give the column's name alone, as the query names it"));
+            }
+            if self.at_symbol(',') {
+                let remedy = "make a model for each, or combine them in the query";
+                return Err(invalid_at(self.span(), "a model has one target", remedy));
+            }
+            return Ok(column);
         };
         self.skip(1);
         let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
