@@ -6,9 +6,10 @@ use datafusion_ml_core::{Error, RawOutputs, Result};
 
 use crate::calibration::Calibration;
 use crate::cut::{self, EVEN};
+use crate::folds::FEW_ROWS;
 use crate::objective::{prediction, smooth_loss};
 use crate::search::Search;
-use crate::selection::{POOL, select, weighted};
+use crate::selection::{POOL, Weights, select, weighted};
 
 /// An ensemble has to lower the loss by this share of the log loss (or squared error) to be worth its time.
 const WORTHWHILE: f64 = 0.002;
@@ -16,8 +17,8 @@ const WORTHWHILE: f64 = 0.002;
 const CELLS_OF_COPIES: usize = 500_000;
 /// With so many seeds.
 const COPIES: u64 = 3;
-/// Of more raw outputs than this the metric of what was chosen does not flatter.
-const FLATTERED_OUTPUTS: usize = 10_000;
+/// Choosing by folds once for each of them is for so many raw outputs at most.
+const MAX_OUTPUTS: usize = 10_000;
 /// The final fits are given so many times the time that they can be expected to take: one that is cut off is worse than
 /// one that was not begun.
 const CAUTION: f64 = 1.2;
@@ -25,7 +26,7 @@ const CAUTION: f64 = 1.2;
 /// What the model is made of.
 pub(crate) struct Choice {
     /// Candidate numbers and weights, largest first.
-    pub(crate) members: Vec<(usize, f64)>,
+    pub(crate) members: Weights,
     /// Fits of each random member.
     pub(crate) copies: u64,
     pub(crate) calibration: Calibration,
@@ -47,7 +48,7 @@ pub(crate) struct Choice {
 
 impl Choice {
     /// Members that nothing is known of yet.
-    fn of(members: Vec<(usize, f64)>) -> Self {
+    fn of(members: Weights) -> Self {
         Self {
             members,
             copies: 1,
@@ -84,7 +85,7 @@ impl Search<'_> {
 
     /// By some folds, the best candidate that is not left out, and it alone or, if it is worthwhile, the best mean of several;
     /// `None` if no candidate was validated on them all.
-    fn members_by(&self, folds: &[u8], left_out: &[usize]) -> Result<Option<(usize, Vec<(usize, f64)>)>> {
+    fn members_by(&self, folds: &[u8], left_out: &[usize]) -> Result<Option<(usize, Weights)>> {
         let (task, objective) = (self.spec.task, self.spec.objective);
         let mut ranking = self.ranking_by(folds)?;
         ranking.retain(|(number, _)| !left_out.contains(number));
@@ -109,11 +110,12 @@ impl Search<'_> {
 
     /// The objective's metric of rows that had no say in the choice: of each fold it is judged what the others choose and
     /// calibrate. Of few rows the metric of the choice itself would flatter, being the best of many. `None` if the folds are
-    /// too few, or the rows so many that it does not matter.
+    /// too few, or the rows so many that it hardly does.
     pub(crate) fn metric_of_choosing(&self) -> Result<Option<f64>> {
         let task = self.spec.task;
         let folds: Vec<u8> = (0..self.division.held_out.min(self.division.folds)).collect();
-        if folds.len() < 3 || self.rows.num_rows() * self.spec.num_outputs() > FLATTERED_OUTPUTS {
+        let rows = self.rows.num_rows();
+        if folds.len() < 3 || rows >= FEW_ROWS || rows * self.spec.num_outputs() > MAX_OUTPUTS {
             return Ok(None);
         }
         let mut accumulator = self.spec.objective.metric(task).accumulator();

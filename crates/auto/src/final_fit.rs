@@ -15,6 +15,16 @@ use crate::trial::{Fit, FitScope, run_all};
 /// full is better.
 const LEAST_SHARE: f64 = 0.15;
 
+/// What could be fitted on all rows.
+struct Fits {
+    /// The members, each with the number of its candidate.
+    members: Vec<(usize, Member)>,
+    /// The encoder that serves them all.
+    encoder: Encoder,
+    /// Why the last of those that could not be fitted could not.
+    refusal: Option<Error>,
+}
+
 impl Search<'_> {
     /// Fits what was chosen on all rows. Members that cannot be, as one that needs more memory than the rows of the search
     /// did, leave their share to the others; if there are none, the next best candidate takes their place.
@@ -25,7 +35,7 @@ impl Search<'_> {
         folds: &[u8],
     ) -> Result<(Vec<(usize, Member)>, Encoder)> {
         loop {
-            let (members, encoder, refusal) = self.fit_members(choice, raw, folds)?;
+            let Fits { members, encoder, refusal } = self.fit_members(choice, raw, folds)?;
             let is_fitted = |number: usize| members.iter().any(|(fitted, _)| *fitted == number);
             let Some(refusal) = refusal.filter(|_| choice.members.iter().any(|(number, _)| !is_fitted(*number))) else {
                 return Ok((members, encoder));
@@ -50,14 +60,8 @@ impl Search<'_> {
         }
     }
 
-    /// The members that can be fitted, each with the number of its candidate, the encoder that serves them all, and why one
-    /// could not be.
-    fn fit_members(
-        &self,
-        choice: &Choice,
-        raw: &dyn RawRows,
-        folds: &[u8],
-    ) -> Result<(Vec<(usize, Member)>, Encoder, Option<Error>)> {
+    /// Fits the members that can be.
+    fn fit_members(&self, choice: &Choice, raw: &dyn RawRows, folds: &[u8]) -> Result<Fits> {
         let mut encodings: Vec<usize> = Vec::new();
         let mut fits: Vec<(usize, u64, f64)> = Vec::new();
         for (number, weight) in &choice.members {
@@ -126,7 +130,7 @@ impl Search<'_> {
                 Err(error) => refusal = Some(error),
             }
         }
-        Ok((members, encoder, refusal))
+        Ok(Fits { members, encoder, refusal })
     }
 
     /// Whether a candidate has so little time that it learns from the rows of the search alone: much too little for rounds,

@@ -5,6 +5,9 @@ use datafusion_ml_core::{RawOutputs, Task};
 
 use crate::objective::smooth_loss;
 
+/// Candidate numbers and weights.
+pub(crate) type Weights = Vec<(usize, f64)>;
+
 /// Only so many of the best candidates are considered.
 pub(crate) const POOL: usize = 16;
 /// A member is chosen so many times at most, all together.
