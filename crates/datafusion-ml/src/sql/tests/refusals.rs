@@ -12,7 +12,7 @@ fn refusal(clauses: &str) -> String {
 #[test]
 fn words_that_are_no_clauses_or_settings() {
     assert_snapshot!(refusal("FROM t TARGT y FUNCTION f"), @"unknown clause TARGT at line 2, column 8; did you mean TARGET?");
-    assert_snapshot!(refusal("FROM t WHERE a > 1 TARGET y"), @"unknown clause WHERE at line 2, column 8; there are FROM, TARGET, FUNCTION, RETURNS, SAGEMAKER, IAM_ROLE, AUTO, MODEL_TYPE, PROBLEM_TYPE, OBJECTIVE, PREPROCESSORS, HYPERPARAMETERS, SETTINGS");
+    assert_snapshot!(refusal("FROM t WHERE a > 1 TARGET y"), @"WHERE is part of a query, which stands in brackets at line 2, column 8; write FROM (SELECT ... WHERE ...)");
     assert_snapshot!(refusal("FROM t TARGET y FUNCTION f 'x'"), @"expected a clause of CREATE MODEL, found 'x' at line 2, column 28");
     assert_snapshot!(refusal("FROM t \"TARGET\" y"), @r#"expected a clause of CREATE MODEL, found "TARGET" at line 2, column 8"#);
     assert_snapshot!(refusal("FROM t SETTINGS (S3_BUKET 'b')"), @"unknown setting S3_BUKET at line 2, column 18; did you mean S3_BUCKET?");
