@@ -23,6 +23,9 @@ const MAX_OUTPUTS: usize = 10_000;
 /// one that was not begun.
 const CAUTION: f64 = 1.2;
 
+/// Where time is short, a choice may lose so many times what the best candidate does.
+const TOLERABLE: f64 = 1.05;
+
 /// What the model is made of.
 pub(crate) struct Choice {
     /// Candidate numbers and weights, largest first.
@@ -168,6 +171,10 @@ impl Search<'_> {
         };
         let folds: Vec<u8> = (0..self.division.held_out).collect();
         let left = left.as_secs_f64() / CAUTION;
+        let ranking = self.ranking()?;
+        let target = self.target(&folds);
+        let loss = |members: &[(usize, f64)]| smooth_loss(self.spec.task, &self.mean(members, &folds), &target);
+        let tolerable = ranking.first().map_or(f64::INFINITY, |(best, _)| TOLERABLE * loss(&[(*best, 1.0)]));
         while seconds(choice) > left {
             if choice.copies > 1 {
                 choice.copies -= 1;
@@ -175,11 +182,18 @@ impl Search<'_> {
             }
             let price = |(number, weight): &(usize, f64)| self.final_seconds(*number, raw_rows) / weight;
             let dearest = choice.members.iter().max_by(|a, b| price(a).total_cmp(&price(b))).map(|(number, _)| *number);
-            choice.left_out.extend(dearest.filter(|_| choice.members.len() > 1));
+            choice.left_out.extend(dearest);
             match self.members_by(&folds, &choice.left_out)? {
-                Some((_, members)) if choice.members.len() > 1 => choice.members = members,
+                Some((_, members)) if loss(&members) <= tolerable => choice.members = members,
                 _ => {
-                    choice.share = left / seconds(choice);
+                    // What is cheap enough is too bad: the cheapest of the good ones learns less than it should.
+                    let good =
+                        ranking.iter().map(|(number, _)| *number).filter(|good| loss(&[(*good, 1.0)]) <= tolerable);
+                    let seconds_of = |number: &usize| self.final_seconds(*number, raw_rows);
+                    let cheapest = good.min_by(|a, b| seconds_of(a).total_cmp(&seconds_of(b)));
+                    choice.members = vec![(cheapest.unwrap_or(choice.members[0].0), 1.0)];
+                    choice.left_out.retain(|number| *number != choice.members[0].0);
+                    choice.share = (left / seconds(choice)).min(1.0);
                     break;
                 }
             }
