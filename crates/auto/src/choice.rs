@@ -112,9 +112,9 @@ impl Search<'_> {
     }
 
     /// The objective's metric of rows that had no say in the choice: of each fold it is judged what the others choose and
-    /// calibrate. Of few rows the metric of the choice itself would flatter, being the best of many. `None` if the folds are
+    /// calibrate without the candidates that were left out. Of few rows the metric of the choice itself would flatter, being the best of many. `None` if the folds are
     /// too few, or the rows so many that it hardly does.
-    pub(crate) fn metric_of_choosing(&self) -> Result<Option<f64>> {
+    pub(crate) fn metric_of_choosing(&self, left_out: &[usize]) -> Result<Option<f64>> {
         let task = self.spec.task;
         let folds: Vec<u8> = (0..self.division.held_out.min(self.division.folds)).collect();
         let rows = self.rows.num_rows();
@@ -124,7 +124,7 @@ impl Search<'_> {
         let mut accumulator = self.spec.objective.metric(task).accumulator();
         for fold in &folds {
             let others: Vec<u8> = folds.iter().copied().filter(|other| other != fold).collect();
-            let Some((_, members)) = self.members_by(&others, &[])? else { return Ok(None) };
+            let Some((_, members)) = self.members_by(&others, left_out)? else { return Ok(None) };
             let (calibration, cut) = self.calibrate(&members, &others);
             let mut raw = self.mean(&members, &[*fold]);
             calibration.apply(&mut raw);
@@ -169,8 +169,12 @@ impl Search<'_> {
             };
             choice.members.iter().map(of_member).sum()
         };
-        let folds: Vec<u8> = (0..self.division.held_out).collect();
         let left = left.as_secs_f64() / CAUTION;
+        if seconds(choice) <= left {
+            return Ok(());
+        }
+        let chosen = choice.members.clone();
+        let folds: Vec<u8> = (0..self.division.held_out).collect();
         let ranking = self.ranking()?;
         let target = self.target(&folds);
         let loss = |members: &[(usize, f64)]| smooth_loss(self.spec.task, &self.mean(members, &folds), &target);
@@ -198,7 +202,7 @@ impl Search<'_> {
                 }
             }
         }
-        if let (false, Some((best, _))) = (choice.left_out.is_empty(), self.ranking()?.first()) {
+        if let (true, Some((best, _))) = (choice.members != chosen, ranking.first()) {
             self.measure(choice, *best);
         }
         Ok(())

@@ -28,7 +28,7 @@ impl Search<'_> {
         let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());
         let stopped_early = ran_out || is_cut;
         let objective = self.spec.objective;
-        let validation_metric = match (&choice.raw, self.metric_of_choosing()?) {
+        let validation_metric = match (&choice.raw, self.metric_of_choosing(&choice.left_out)?) {
             // What was validated is not what was fitted, if time was up before that was done.
             _ if is_cut => None,
             (None, _) => None,
