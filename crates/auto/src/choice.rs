@@ -112,8 +112,8 @@ impl Search<'_> {
     }
 
     /// The objective's metric of rows that had no say in the choice: of each fold it is judged what the others choose and
-    /// calibrate without the candidates that were left out. Of few rows the metric of the choice itself would flatter, being the best of many. `None` if the folds are
-    /// too few, or the rows so many that it hardly does.
+    /// calibrate without the candidates that were left out. Of few rows the metric of the choice itself would flatter, being
+    /// the best of many. `None` if the folds are too few, or the rows so many that it hardly does.
     pub(crate) fn metric_of_choosing(&self, left_out: &[usize]) -> Result<Option<f64>> {
         let task = self.spec.task;
         let folds: Vec<u8> = (0..self.division.held_out.min(self.division.folds)).collect();
@@ -160,26 +160,19 @@ impl Search<'_> {
     }
 
     /// Leaves candidates out, those first that are dearest for their weight, and chooses among the others, until the final
-    /// fits, as far as one can tell, take no longer than `left`.
+    /// fits, as far as one can tell, take no longer than `left`. If what is cheap enough is too bad, the cheapest of the good
+    /// ones learns less than it should.
     pub(crate) fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) -> Result<()> {
-        let seconds = |choice: &Choice| -> f64 {
-            let of_member = |(number, _): &(usize, f64)| {
-                let copies = if self.entries[*number].candidate.is_random() { choice.copies } else { 1 };
-                self.final_seconds(*number, raw_rows) * copies as f64 / self.copies() as f64
-            };
-            choice.members.iter().map(of_member).sum()
-        };
         let left = left.as_secs_f64() / CAUTION;
-        if seconds(choice) <= left {
+        if self.fits_seconds(choice, raw_rows) <= left {
             return Ok(());
         }
         let chosen = choice.members.clone();
         let folds: Vec<u8> = (0..self.division.held_out).collect();
-        let ranking = self.ranking()?;
-        let target = self.target(&folds);
+        let (ranking, target) = (self.ranking()?, self.target(&folds));
         let loss = |members: &[(usize, f64)]| smooth_loss(self.spec.task, &self.mean(members, &folds), &target);
         let tolerable = ranking.first().map_or(f64::INFINITY, |(best, _)| TOLERABLE * loss(&[(*best, 1.0)]));
-        while seconds(choice) > left {
+        while self.fits_seconds(choice, raw_rows) > left {
             if choice.copies > 1 {
                 choice.copies -= 1;
                 continue;
@@ -190,14 +183,13 @@ impl Search<'_> {
             match self.members_by(&folds, &choice.left_out)? {
                 Some((_, members)) if loss(&members) <= tolerable => choice.members = members,
                 _ => {
-                    // What is cheap enough is too bad: the cheapest of the good ones learns less than it should.
-                    let good =
-                        ranking.iter().map(|(number, _)| *number).filter(|good| loss(&[(*good, 1.0)]) <= tolerable);
-                    let seconds_of = |number: &usize| self.final_seconds(*number, raw_rows);
-                    let cheapest = good.min_by(|a, b| seconds_of(a).total_cmp(&seconds_of(b)));
-                    choice.members = vec![(cheapest.unwrap_or(choice.members[0].0), 1.0)];
-                    choice.left_out.retain(|number| *number != choice.members[0].0);
-                    choice.share = (left / seconds(choice)).min(1.0);
+                    let good = ranking.iter().map(|(number, _)| *number);
+                    let good = good.filter(|number| loss(&[(*number, 1.0)]) <= tolerable);
+                    let seconds = |number: &usize| self.final_seconds(*number, raw_rows);
+                    let cheapest = good.min_by(|a, b| seconds(a).total_cmp(&seconds(b))).unwrap_or(choice.members[0].0);
+                    choice.members = vec![(cheapest, 1.0)];
+                    choice.left_out.retain(|number| *number != cheapest);
+                    choice.share = (left / self.fits_seconds(choice, raw_rows)).min(1.0);
                     break;
                 }
             }
@@ -206,6 +198,15 @@ impl Search<'_> {
             self.measure(choice, *best);
         }
         Ok(())
+    }
+
+    /// How many seconds the final fits of a choice can be expected to take.
+    fn fits_seconds(&self, choice: &Choice, raw_rows: usize) -> f64 {
+        let of_member = |(number, _): &(usize, f64)| {
+            let copies = if self.entries[*number].candidate.is_random() { choice.copies } else { 1 };
+            self.final_seconds(*number, raw_rows) * copies as f64 / self.copies() as f64
+        };
+        choice.members.iter().map(of_member).sum()
     }
 
     /// How many seconds a candidate's final fits can be expected to take, with all their seeds and threads; for ever, if

@@ -271,13 +271,13 @@ fn means_are_shrunk_and_counts_are_of_rows() {
     let prior = (2.0 * 13.0 + 78.0) / 80.0;
     let given = vec![text(&[Some("c1"), Some("c2"), Some("nowhere"), None])];
     let features = predict(&encoder, &given);
-    let expected = [(26.0 + 10.0 * prior) / 12.0, (2.0 + 10.0 * prior) / 12.0, prior, (2.0 + 10.0 * prior) / 12.0];
+    let expected = [(26.0 + 3.0 * prior) / 5.0, (2.0 + 3.0 * prior) / 5.0, prior, (2.0 + 3.0 * prior) / 5.0];
     assert!(features[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", features[0]);
     let ln3 = 3f64.ln();
     assert!(features[1].iter().zip([ln3, ln3, 0.0, ln3]).all(|(a, b)| (a - b).abs() < 1e-6));
     // Of the two rows of c1 each sees the other's target, counted twice, since half the folds count.
     let own = table.encode(&encoder, None);
-    assert!((own[0][1] - (13.0 + 10.0 * prior) / 11.0).abs() < 1e-6);
+    assert!((own[0][1] - (13.0 + 3.0 * prior) / 4.0).abs() < 1e-6);
     assert!((own[1][1] - ln3).abs() < 1e-6);
     // Without the other fold nothing is left but the mean of its own.
     let alone = table.encode(&encoder, Some(1));
