@@ -40,19 +40,16 @@ impl Calibration {
         }
     }
 
-    /// The calibration of raw outputs out of fold, if it is worthwhile: what is learned from the even folds has to help in
-    /// the odd ones, and the other way round.
-    pub(crate) fn learn(task: Task, raw: &RawOutputs, target: &[f64], folds: &[u8]) -> Self {
+    /// The calibration of raw outputs out of fold, if it is worthwhile: what is learned from one half of the rows has to
+    /// help in the other, and the other way round. `is_odd` says which half a row is of.
+    pub(crate) fn learn(task: Task, raw: &RawOutputs, target: &[f64], is_odd: &[bool]) -> Self {
         if !task.is_classification() || target.len() < MIN_ROWS {
             return Self::NONE;
         }
-        // With one fold held out its rows take turns.
-        let single = folds.iter().all(|fold| *fold == folds[0]);
-        let is_odd = |row: usize| if single { row % 2 == 1 } else { folds[row] % 2 == 1 };
         let mut calibrated = 0.0;
         for odd in [false, true] {
             let (learned_on, applied_to): (Vec<usize>, Vec<usize>) =
-                (0..target.len()).partition(|row| is_odd(*row) == odd);
+                (0..target.len()).partition(|row| is_odd[*row] == odd);
             if learned_on.is_empty() || applied_to.is_empty() {
                 return Self::NONE;
             }
@@ -173,7 +170,7 @@ mod tests {
     use super::*;
 
     /// Log-odds that are twice what they should be, and 1 too high.
-    fn overconfident() -> (RawOutputs, Vec<f64>, Vec<u8>) {
+    fn overconfident() -> (RawOutputs, Vec<f64>, Vec<bool>) {
         let mut values = Vec::new();
         let mut target = Vec::new();
         for row in 0..4000_i32 {
@@ -182,36 +179,36 @@ mod tests {
             values.push(2.0 * margin + 1.0);
             target.push(f64::from(u8::from(draw < sigmoid(margin))));
         }
-        let folds = (0..4000).map(|row| (row / 7 % 5) as u8).collect();
-        (RawOutputs { num_outputs: 1, values }, target, folds)
+        let is_odd = (0..4000).map(|row| row / 7 % 2 == 1).collect();
+        (RawOutputs { num_outputs: 1, values }, target, is_odd)
     }
 
     #[test]
     fn overconfident_log_odds_are_brought_back() {
-        let (raw, target, folds) = overconfident();
-        let line = Calibration::learn(Task::BinaryClassification, &raw, &target, &folds);
+        let (raw, target, is_odd) = overconfident();
+        let line = Calibration::learn(Task::BinaryClassification, &raw, &target, &is_odd);
         assert!((line.scale - 0.5).abs() < 0.05 && (line.offset + 0.5).abs() < 0.1, "{line:?}");
         let mut calibrated = raw.clone();
         line.apply(&mut calibrated);
-        let again = Calibration::learn(Task::BinaryClassification, &calibrated, &target, &folds);
+        let again = Calibration::learn(Task::BinaryClassification, &calibrated, &target, &is_odd);
         assert_eq!(again, Calibration::NONE, "what is calibrated is left alone");
     }
 
     #[test]
     fn several_classes_get_a_temperature() {
-        let (raw, target, folds) = overconfident();
+        let (raw, target, is_odd) = overconfident();
         let values = raw.values.iter().flat_map(|m| [0.0, 3.0 * (m - 1.0)]).collect();
         let raw = RawOutputs { num_outputs: 2, values };
-        let line = Calibration::learn(Task::MulticlassClassification, &raw, &target, &folds);
+        let line = Calibration::learn(Task::MulticlassClassification, &raw, &target, &is_odd);
         assert!((line.scale - 1.0 / 6.0).abs() < 0.02 && line.offset == 0.0, "{line:?}");
     }
 
     #[test]
     fn numbers_and_few_rows_are_left_alone() {
-        let (raw, target, folds) = overconfident();
-        assert_eq!(Calibration::learn(Task::Regression, &raw, &target, &folds), Calibration::NONE);
+        let (raw, target, is_odd) = overconfident();
+        assert_eq!(Calibration::learn(Task::Regression, &raw, &target, &is_odd), Calibration::NONE);
         let raw = RawOutputs { num_outputs: 1, values: raw.values[..15].to_vec() };
-        let few = Calibration::learn(Task::BinaryClassification, &raw, &target[..15], &folds[..15]);
+        let few = Calibration::learn(Task::BinaryClassification, &raw, &target[..15], &is_odd[..15]);
         assert_eq!(few, Calibration::NONE);
     }
 }

@@ -1,6 +1,6 @@
 //! What the model is made of: the best candidate or a mean of several, as time allows.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use datafusion_ml_core::{Error, RawOutputs, Result};
 
@@ -18,7 +18,7 @@ const CELLS_OF_COPIES: usize = 500_000;
 /// With so many seeds.
 const COPIES: u64 = 3;
 /// Choosing by folds once for each of them is for so many raw outputs at most.
-const MAX_OUTPUTS: usize = 10_000;
+const MAX_OUTPUTS: usize = 30_000;
 /// The final fits are given so many times the time that they can be expected to take: one that is cut off is worse than
 /// one that was not begun.
 const CAUTION: f64 = 1.2;
@@ -89,7 +89,7 @@ impl Search<'_> {
     /// By some folds, the best candidate that is not left out, and it alone or, if it is worthwhile, the best mean of several;
     /// `None` if no candidate was validated on them all.
     fn members_by(&self, folds: &[u8], left_out: &[usize]) -> Result<Option<(usize, Weights)>> {
-        let (task, objective) = (self.spec.task, self.spec.objective);
+        let task = self.spec.task;
         let mut ranking = self.ranking_by(folds)?;
         ranking.retain(|(number, _)| !left_out.contains(number));
         let Some(&(best, _)) = ranking.first() else { return Ok(None) };
@@ -99,7 +99,7 @@ impl Search<'_> {
         let pool: Vec<(usize, &RawOutputs)> = raws.iter().map(|(number, raw)| (*number, raw)).collect();
         let (single, members) = (vec![(best, 1.0)], select(task, &pool, &target));
         let (alone, together) = (self.mean(&single, folds), self.mean(&members, folds));
-        let gain = objective.loss(task, &alone, &target)? - objective.loss(task, &together, &target)?;
+        let gain = self.spec.loss(&alone, &target)? - self.spec.loss(&together, &target)?;
         let is_worthwhile = gain > WORTHWHILE * smooth_loss(task, &alone, &target);
         Ok(Some((best, if is_worthwhile { members } else { single })))
     }
@@ -138,11 +138,16 @@ impl Search<'_> {
     /// How the mean of members becomes probabilities, and those labels, by some folds of one deal.
     fn calibrate(&self, members: &[(usize, f64)], folds: &[u8]) -> (Calibration, f64) {
         let (mut raw, target) = (self.mean(members, folds), self.target(folds));
-        let of_rows: Vec<u8> =
-            folds.iter().flat_map(|fold| std::iter::repeat_n(*fold, self.rows.target(*fold).len())).collect();
-        let calibration = Calibration::learn(self.spec.task, &raw, &target, &of_rows);
+        // What is learned from half of the folds has to help in the others; the rows of a single fold take turns.
+        let is_odd: Vec<bool> = match folds {
+            [_] => (0..target.len()).map(|row| row % 2 == 1).collect(),
+            _ => {
+                (0..folds.len()).flat_map(|place| vec![place % 2 == 1; self.rows.target(folds[place]).len()]).collect()
+            }
+        };
+        let calibration = Calibration::learn(self.spec.task, &raw, &target, &is_odd);
         calibration.apply(&mut raw);
-        (calibration, if self.spec.cuts_for_f1 { cut::learn(&raw, &target, &of_rows) } else { EVEN })
+        (calibration, if self.spec.cuts_for_f1 { cut::learn(&raw, &target, &is_odd) } else { EVEN })
     }
 
     /// What the members say together out of fold, calibrated, and what they lose; `best` is the best candidate alone.
@@ -160,11 +165,12 @@ impl Search<'_> {
     }
 
     /// Leaves candidates out, those first that are dearest for their weight, and chooses among the others, until the final
-    /// fits, as far as one can tell, take no longer than `left`. If what is cheap enough is too bad, the cheapest of the good
+    /// fits, as far as one can tell, are done by a deadline. If what is cheap enough is too bad, the cheapest of the good
     /// ones learns less than it should.
-    pub(crate) fn fit_into(&self, choice: &mut Choice, left: Duration, raw_rows: usize) -> Result<()> {
-        let left = left.as_secs_f64() / CAUTION;
-        if self.fits_seconds(choice, raw_rows) <= left {
+    #[expect(clippy::disallowed_methods, reason = "the final fits have to be done before MAX_RUNTIME is over")]
+    pub(crate) fn fit_into(&self, choice: &mut Choice, deadline: Instant, raw_rows: usize) -> Result<()> {
+        let left = || deadline.saturating_duration_since(Instant::now()).as_secs_f64() / CAUTION;
+        if self.fits_seconds(choice, raw_rows) <= left() {
             return Ok(());
         }
         let chosen = choice.members.clone();
@@ -172,7 +178,7 @@ impl Search<'_> {
         let (ranking, target) = (self.ranking()?, self.target(&folds));
         let loss = |members: &[(usize, f64)]| smooth_loss(self.spec.task, &self.mean(members, &folds), &target);
         let tolerable = ranking.first().map_or(f64::INFINITY, |(best, _)| TOLERABLE * loss(&[(*best, 1.0)]));
-        while self.fits_seconds(choice, raw_rows) > left {
+        while self.fits_seconds(choice, raw_rows) > left() {
             if choice.copies > 1 {
                 choice.copies -= 1;
                 continue;
@@ -189,7 +195,7 @@ impl Search<'_> {
                     let cheapest = good.min_by(|a, b| seconds(a).total_cmp(&seconds(b))).unwrap_or(choice.members[0].0);
                     choice.members = vec![(cheapest, 1.0)];
                     choice.left_out.retain(|number| *number != cheapest);
-                    choice.share = (left / self.fits_seconds(choice, raw_rows)).min(1.0);
+                    choice.share = (left() / self.fits_seconds(choice, raw_rows)).min(1.0);
                     break;
                 }
             }
@@ -213,14 +219,14 @@ impl Search<'_> {
     /// there was no time to try it.
     pub(crate) fn final_seconds(&self, number: usize, raw_rows: usize) -> f64 {
         let entry = &self.entries[number];
-        if entry.fits == 0 {
+        if entry.fits == 0.0 {
             return f64::INFINITY;
         }
         let folds = f64::from(self.division.folds);
         let more_rows = folds / (folds - 1.0) * raw_rows as f64 / self.rows.num_rows().max(1) as f64;
         let copies = self.copies();
         let side_by_side = if copies > 1 { self.context.threads() as f64 } else { 1.0 };
-        entry.seconds / entry.fits as f64 * more_rows * copies as f64 / side_by_side
+        entry.seconds / entry.fits * more_rows * copies as f64 / side_by_side
     }
 
     /// The fits of each random member.

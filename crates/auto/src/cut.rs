@@ -14,11 +14,11 @@ pub(crate) const EVEN: f64 = 0.5;
 /// By how much F1 has to rise, out of fold.
 const WORTHWHILE: f64 = 0.01;
 
-/// The cut of the highest F1, if it is worthwhile: what is learned from the even folds has to help in the odd ones, and the
-/// other way round. `raw` are calibrated log-odds out of fold.
-pub(crate) fn learn(raw: &RawOutputs, target: &[f64], folds: &[u8]) -> f64 {
+/// The cut of the highest F1, if it is worthwhile: what is learned from one half of the rows has to help in the other, and
+/// the other way round. `raw` are calibrated log-odds out of fold; `is_odd` says which half a row is of.
+pub(crate) fn learn(raw: &RawOutputs, target: &[f64], is_odd: &[bool]) -> f64 {
     let rows = || raw.values.iter().map(|margin| sigmoid(*margin)).zip(target.iter().copied());
-    let part = |odd: bool| rows().zip(folds).filter(|(_, fold)| (**fold % 2 == 1) == odd).map(|(row, _)| row).collect();
+    let part = |odd: bool| rows().zip(is_odd).filter(|(_, is_odd)| **is_odd == odd).map(|(row, _)| row).collect();
     let halves: [Vec<(f64, f64)>; 2] = [part(false), part(true)];
     if halves.iter().any(Vec::is_empty) {
         return EVEN;
@@ -44,7 +44,7 @@ fn f1(counts: Vec<f64>) -> f64 {
 }
 
 /// The highest F1 of any cut.
-fn highest_f1(rows: &[(f64, f64)]) -> f64 {
+pub(crate) fn highest_f1(rows: &[(f64, f64)]) -> f64 {
     let mut rows = rows.to_vec();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let positives: f64 = rows.iter().map(|(_, y)| y).sum();
@@ -71,8 +71,8 @@ mod tests {
             _ => (-6.0, f64::from(u8::from(row % 1_000 == 1))),
         });
         let (values, target): (Vec<f64>, Vec<f64>) = rows.unzip();
-        let folds: Vec<u8> = (0..10_000).map(|row| (row / 1_000) as u8).collect();
-        let cut = learn(&RawOutputs { num_outputs: 1, values }, &target, &folds);
+        let is_odd: Vec<bool> = (0..10_000).map(|row| row / 1_000 % 2 == 1).collect();
+        let cut = learn(&RawOutputs { num_outputs: 1, values }, &target, &is_odd);
         // 100 of 1,000 are right, of 110: 200 / 1,110.
         assert!((cut - 100.0 / 1_110.0).abs() < 1e-12, "{cut}");
     }
@@ -81,8 +81,8 @@ mod tests {
     fn classes_of_one_size_are_told_apart_at_one_half() {
         let values: Vec<f64> = (0..1_000).map(|row| f64::from(row % 2) * 2.0 - 1.0).collect();
         let target: Vec<f64> = (0..1_000).map(|row| f64::from(u8::from((row % 2 == 1) != (row % 5 == 0)))).collect();
-        let folds: Vec<u8> = (0..1_000).map(|row| (row / 100) as u8).collect();
-        assert_eq!(learn(&RawOutputs { num_outputs: 1, values }, &target, &folds), EVEN);
+        let is_odd: Vec<bool> = (0..1_000).map(|row| row / 100 % 2 == 1).collect();
+        assert_eq!(learn(&RawOutputs { num_outputs: 1, values }, &target, &is_odd), EVEN);
         assert_eq!(learn(&RawOutputs { num_outputs: 1, values: vec![] }, &[], &[]), EVEN);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use datafusion_ml_core::encoder::ColumnProfile;
 use datafusion_ml_core::{Model, Options, Result, Task, Trial, TrialStatus};
@@ -16,13 +15,11 @@ use crate::search::{DONE, Found, Search};
 
 impl Search<'_> {
     /// Chooses, fits and puts the model together.
-    #[expect(clippy::disallowed_methods, reason = "the final fits have to be done before MAX_RUNTIME is over")]
     pub(crate) fn finish(self, raw: &dyn RawRows, folds: &[u8], profiles: &[ColumnProfile]) -> Result<Found> {
         let ran_out = self.is_over();
         let mut choice = self.choose()?;
         if let Some(runtime) = self.spec.max_runtime {
-            let left = (self.started + runtime.mul_f64(DONE)).saturating_duration_since(Instant::now());
-            self.fit_into(&mut choice, left, folds.len())?;
+            self.fit_into(&mut choice, self.started + runtime.mul_f64(DONE), folds.len())?;
         }
         let (members, encoder) = self.fit_chosen(&mut choice, raw, folds)?;
         let is_cut = members.iter().any(|(_, member)| member.model.stopped_early());

@@ -2,7 +2,7 @@
 
 use datafusion_ml_core::{Error, Metric, Prediction, RawOutputs, Result, Task};
 
-use crate::cut::EVEN;
+use crate::cut::{EVEN, highest_f1};
 
 /// At so many rows a count of them has half of its weight beside the log loss.
 const COUNTED_ROWS: f64 = 1_000.0;
@@ -81,13 +81,18 @@ impl Objective {
 
     /// What the search makes small: the mean squared error, or the log loss plus what the objective is short of 1. The
     /// log loss decides where the objective, a count of rows, cannot tell two candidates apart; so that of few rows counts
-    /// little.
-    pub(crate) fn loss(self, task: Task, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
+    /// little. If labels are cut where F1 is highest, that counts.
+    pub(crate) fn loss(self, task: Task, cuts_for_f1: bool, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
         let loss = smooth_loss(task, raw, target);
         if self == Self::Mse {
             return Ok(loss);
         }
-        let shortfall = 1.0 - self.value(task, raw, target)?;
+        let value = if cuts_for_f1 {
+            highest_f1(&raw.values.iter().copied().zip(target.iter().copied()).collect::<Vec<_>>())
+        } else {
+            self.value(task, raw, target)?
+        };
+        let shortfall = 1.0 - value;
         let rows = target.len() as f64;
         Ok(loss + if shortfall.is_finite() { shortfall * rows / (rows + COUNTED_ROWS) } else { 0.0 })
     }
@@ -157,7 +162,7 @@ mod tests {
         // Every second row is right, at log loss ln 2.
         let (raw, target): (_, Vec<f64>) = (raw(1, &[1e-9; 1_000]), (0..1_000).map(|row| f64::from(row % 2)).collect());
         check(
-            (Objective::Accuracy.loss(Task::BinaryClassification, &raw, &target).unwrap() * 1e6).round(),
+            (Objective::Accuracy.loss(Task::BinaryClassification, false, &raw, &target).unwrap() * 1e6).round(),
             ((2f64.ln() + 0.25) * 1e6).round(),
         );
     }

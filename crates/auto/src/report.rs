@@ -26,7 +26,7 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
     let mut note = |key: &str, value: String| notes.push((key.to_owned(), value));
     note("Validation", validation(search, decision));
     let failed = search.entries.iter().filter(|entry| matches!(entry.status, TrialStatus::Failed(_))).count();
-    let tried = search.entries.iter().filter(|entry| entry.fits > 0).count() + failed;
+    let tried = search.entries.iter().filter(|entry| entry.fits > 0.0).count() + failed;
     let completed = search.entries.iter().filter(|entry| entry.raw.iter().all(Option::is_some)).count();
     let ended = if decision.ran_out { "; MAX_RUNTIME ended the search" } else { "" };
     note("Candidates", format!("{tried} tried, {completed} on every fold, {failed} failed{ended}; see ml_trials"));

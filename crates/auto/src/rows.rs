@@ -158,9 +158,12 @@ impl Deal {
         if let Some(encoded) = lock().get(&(encoding, excluded)) {
             return Ok(Arc::clone(encoded));
         }
+        // Most features are the same whatever is excluded, and shared.
+        let known = excluded.map(|_| self.encoded(encoding, None)).transpose()?;
         let folds = self.folds.iter().enumerate().map(|(fold, block)| {
             let rows = block.target.len();
-            let features = encoder.encode(rows, &block.columns, &vec![fold as u8; rows], excluded)?;
+            let known = known.as_ref().map(|known| &known.folds[fold].features);
+            let features = encoder.encode(rows, &block.columns, &vec![fold as u8; rows], excluded, known)?;
             TrainingBlock::try_new(features, block.target.clone())
         });
         let encoded = Arc::new(Encoded {
@@ -205,7 +208,7 @@ impl TrainingData for StreamedRows<'_> {
         Box::new(self.rows.blocks().map(move |block| {
             let block = block?;
             let rows = block.target.len();
-            let features = self.encoder.encode(rows, &block.columns, &self.folds[first..first + rows], None)?;
+            let features = self.encoder.encode(rows, &block.columns, &self.folds[first..first + rows], None, None)?;
             first += rows;
             TrainingBlock::try_new(features, block.target)
         }))

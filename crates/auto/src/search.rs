@@ -74,6 +74,11 @@ pub struct SearchSpec {
 }
 
 impl SearchSpec {
+    /// What the search makes small, see [`Objective::loss`].
+    pub(crate) fn loss(&self, raw: &RawOutputs, target: &[f64]) -> Result<f64> {
+        self.objective.loss(self.task, self.cuts_for_f1, raw, target)
+    }
+
     /// The raw outputs of a model: one, or one per class of several.
     pub(crate) fn num_outputs(&self) -> usize {
         if self.task == Task::MulticlassClassification { self.num_classes } else { 1 }
@@ -116,8 +121,11 @@ pub(crate) struct Entry {
     pub(crate) rounds: Vec<usize>,
     /// The metrics of every round on the first fold.
     pub(crate) records: Vec<RoundRecord>,
+    /// The loss on all folds that are held out, once it is known.
+    loss: Option<f64>,
     pub(crate) seconds: f64,
-    pub(crate) fits: usize,
+    /// In that time; one that learned from fewer rows is a part of a fit.
+    pub(crate) fits: f64,
     pub(crate) status: TrialStatus,
 }
 
@@ -169,7 +177,7 @@ pub fn search(
     target.iter_mut().for_each(|y| *y -= centre);
     let raw: &dyn RawRows = &Centred { rows: raw, centre };
     let outputs = spec.num_outputs();
-    let drawn = draw(spec, target.len(), fields.len(), context.seed());
+    let drawn = draw(spec, &target, fields.len(), context.seed());
     let num_rows = drawn.as_ref().map_or(target.len(), |drawn| drawn.count);
     let mut division = Division::of(num_rows);
     let mut affordable = f64::INFINITY;
@@ -356,8 +364,9 @@ impl Search<'_> {
             quick: None,
             rounds: Vec::new(),
             records: Vec::new(),
+            loss: None,
             seconds: 0.0,
-            fits: 0,
+            fits: 0.0,
             status: TrialStatus::Stopped,
         }));
         (first..self.entries.len()).collect()
@@ -407,7 +416,7 @@ impl Search<'_> {
     }
 
     fn loss_of(&self, raw: Option<&RawOutputs>, folds: &[u8]) -> Result<f64> {
-        raw.map_or(Ok(f64::INFINITY), |raw| self.spec.objective.loss(self.spec.task, raw, &self.target(folds)))
+        raw.map_or(Ok(f64::INFINITY), |raw| self.spec.loss(raw, &self.target(folds)))
     }
 
     /// The candidates that were validated on every fold, best first, each with its loss.
@@ -417,9 +426,12 @@ impl Search<'_> {
 
     /// The candidates that were validated on all of some folds, by them, best first.
     pub(crate) fn ranking_by(&self, folds: &[u8]) -> Result<Vec<(usize, f64)>> {
+        let is_all = folds.len() == usize::from(self.division.held_out);
         let mut ranking = Vec::new();
-        for number in 0..self.entries.len() {
-            if let Some(raw) = self.raw(number, folds) {
+        for (number, entry) in self.entries.iter().enumerate() {
+            if let Some(loss) = entry.loss.filter(|_| is_all) {
+                ranking.push((number, loss));
+            } else if let Some(raw) = self.raw(number, folds) {
                 ranking.push((number, self.loss_of(Some(&raw), folds)?));
             }
         }

@@ -16,6 +16,8 @@ const PICKS: usize = 25;
 const MIN_WEIGHT: f64 = 0.06;
 /// Elementary steps for each pick; beyond it the selection looks at every second, third ... row.
 const STEPS: usize = 2_000_000;
+/// But at so many rows at least: fewer do not tell members apart.
+const LEAST_ROWS: usize = 5_000;
 
 /// Candidate numbers and weights that sum to 1, largest weight first, of the lowest mean loss; at least one.
 ///
@@ -23,7 +25,7 @@ const STEPS: usize = 2_000_000;
 pub(crate) fn select(task: Task, candidates: &[(usize, &RawOutputs)], target: &[f64]) -> Vec<(usize, f64)> {
     let pool = &candidates[..candidates.len().min(POOL)];
     let Some(first) = pool.first() else { return Vec::new() };
-    let stride = (pool.len() * first.1.values.len()).div_ceil(STEPS).max(1);
+    let stride = (pool.len() * first.1.values.len()).div_ceil(STEPS).min(target.len() / LEAST_ROWS).max(1);
     let target: Vec<f64> = target.iter().step_by(stride).copied().collect();
     let pool: Vec<(usize, RawOutputs)> = pool.iter().map(|(number, raw)| (*number, every(raw, stride))).collect();
 

@@ -77,6 +77,11 @@ impl FitContext for FitScope<'_> {
         Ok(())
     }
 
+    fn release(&self, bytes: usize) {
+        self.parent.release(bytes);
+        self.reserved.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     fn scratch_dir(&self) -> Option<PathBuf> {
         self.parent.scratch_dir()
     }

@@ -182,8 +182,9 @@ impl MetricAccumulator {
                 self.confusion.get(1).map_or(f64::NAN, |counts| class_score(self.metric, *counts))
             }
             Metric::PrecisionMacro | Metric::RecallMacro | Metric::F1Macro => {
-                let scores = self.confusion.iter().map(|counts| class_score(self.metric, *counts));
-                scores.sum::<f64>() / self.confusion.len() as f64
+                // A class that neither is nor is said of any row has no score.
+                let known = || self.confusion.iter().filter(|counts| counts.iter().sum::<f64>() > 0.0);
+                known().map(|counts| class_score(self.metric, *counts)).sum::<f64>() / known().count() as f64
             }
             _ => self.sum / self.count,
         }

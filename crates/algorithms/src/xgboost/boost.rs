@@ -81,10 +81,16 @@ fn boost<C: Code>(
     let mut score = None;
     let mut best = BestRound::new(settings.early_stopping_rounds);
     let (mut rounds, mut is_late) = (0, false);
-    while rounds < settings.num_round {
+    'rounds: while rounds < settings.num_round {
         let wrong = softmax.normalize(&objective, &margins, &labels);
         for (class, margins) in margins.iter_mut().enumerate() {
             context.checkpoint()?;
+            if rounds > 0 && class > 0 && context.is_late() {
+                // There may be many classes: a round that is not finished does not count.
+                trees.truncate(rounds * num_outputs);
+                is_late = true;
+                break 'rounds;
+            }
             let source = Source { objective: &objective, softmax: &softmax, class, margins, labels: &labels };
             let (extent, loss) = source.extent();
             if rounds > 0 && class == 0 {

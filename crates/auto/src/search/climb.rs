@@ -10,6 +10,9 @@ use crate::trial::{Fit, FitScope, Fitted, raw_of, run_all};
 /// A fold of fewer rows than this is not asked both when to stop and how good the result is.
 const FLATTERED_ROWS: usize = 500;
 
+/// What is learned from a fold of fewer rows than this tells little of what would be from all.
+const QUICK_ROWS: usize = 2_000;
+
 /// On fewer rows than this a candidate may look better than another by chance.
 const TELLING_ROWS: usize = 100;
 
@@ -25,7 +28,8 @@ pub(super) enum Rung {
 /// What candidates go through: the first rung is of as many folds as it takes to tell them apart.
 fn rungs(Division { folds, held_out }: Division, num_rows: usize) -> Vec<Rung> {
     if held_out == 1 {
-        return vec![Rung::Quick, Rung::Folds(1)];
+        let quick = (num_rows / usize::from(folds) >= QUICK_ROWS).then_some(Rung::Quick);
+        return quick.into_iter().chain([Rung::Folds(1)]).collect();
     }
     let first = (TELLING_ROWS * usize::from(folds)).div_ceil(num_rows.max(1)).clamp(1, usize::from(held_out)) as u8;
     let mut rungs = vec![first, if held_out > 5 { first.max(3) } else { first }, held_out];
@@ -88,7 +92,7 @@ impl Search<'_> {
             !failed && (*quick || entry.raw[usize::from(*fold)].is_none())
         });
         // Cheap ones first: should time run out, it is the dear ones that are cut.
-        let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1) as f64;
+        let seconds = |number: usize| self.entries[number].seconds / self.entries[number].fits.max(1e-9);
         fits.sort_by(|a, b| a.1.cmp(&b.1).then(seconds(a.0).total_cmp(&seconds(b.0))));
         let deadline = self.search_deadline();
         self.progress.expect(fits.len());
@@ -124,7 +128,7 @@ impl Search<'_> {
                 Some(Err(error)) => entry.status = TrialStatus::Failed(error.message().to_owned()),
                 Some(Ok(fitted)) => {
                     entry.seconds += fitted.seconds;
-                    entry.fits += 1;
+                    entry.fits += if quick { 1.0 / f64::from(self.division.folds - 1) } else { 1.0 };
                     if fitted.model.stopped_early() {
                         entry.status = TrialStatus::OutOfTime;
                         // It learned less than on the folds before, which alone say how good it is and for how long to learn.
@@ -147,6 +151,10 @@ impl Search<'_> {
             if is_complete && entry.status == TrialStatus::Stopped {
                 entry.status = TrialStatus::Completed;
             }
+        }
+        let all = Rung::Folds(self.division.held_out);
+        for number in numbers {
+            self.entries[*number].loss = self.loss(*number, all)?;
         }
         Ok(())
     }
@@ -201,5 +209,6 @@ mod tests {
         assert_eq!(of(10, 10, 999), [2, 3, 10]);
         assert_eq!(of(5, 5, 1_000), [1, 5]);
         assert_eq!(of(5, 1, 1_000_000), [0, 1]);
+        assert_eq!(of(10, 1, 900), [1], "a tenth of them would tell nothing");
     }
 }

@@ -32,13 +32,16 @@ impl Search<'_> {
     /// Judges by the first folds, so many of them.
     fn hold_out(&mut self, folds: u8) {
         self.division.held_out = folds;
-        self.entries.iter_mut().for_each(|entry| entry.raw.resize(usize::from(folds), None));
+        self.entries.iter_mut().for_each(|entry| {
+            entry.raw.resize(usize::from(folds), None);
+            entry.loss = None;
+        });
     }
 
     /// Holds out no more folds than there is time for, as the first candidate's fit on the first fold lets expect.
     pub(super) fn afford_folds(&mut self, number: usize) {
         let entry = &self.entries[number];
-        let (Some(runtime), 1..) = (self.spec.max_runtime, entry.fits) else { return };
+        let Some(runtime) = self.spec.max_runtime.filter(|_| entry.fits > 0.0) else { return };
         let seconds = entry.seconds / workers(usize::MAX, self.cells, self.context.threads()) as f64;
         self.hold_out(self.division.within(runtime.as_secs_f64(), seconds).held_out);
     }

@@ -2,7 +2,7 @@
 //!
 //! | kind | trees (missing values kept) | dense models (missing values imputed) |
 //! |---|---|---|
-//! | number, boolean | as it is | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
+//! | number, boolean | as it is; large ones by what they exceed the least one | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
 //! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
 //! | high cardinality | mean target, logarithm of the number of rows; of more than [`MAX_MEAN_CLASSES`] classes rank by frequency instead of means | means and rows, scaled; for linear models, and where there are no means, indicators of frequent categories, too |
 //! | date and time | the parts that vary, days since 1970 | days and year scaled, weekdays as indicators, others as sine and cosine; whether it is missing |
@@ -18,7 +18,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
 use super::categories::{Categories, TextMap, for_each_text, shortened};
-use super::column::{ColumnEncoder, Transform};
+use super::column::{ColumnEncoder, Scaling, Transform};
 use super::dates::DatesLearner;
 use super::learn::ColumnPlan;
 use super::levels::{Level, LevelsLearner, MAX_FOLDS, OutOfFold, Outputs};
@@ -30,6 +30,9 @@ use crate::{Error, Features, Preprocessors, Result, Task};
 
 /// Up to this many categories become one indicator each for trees.
 pub const MAX_INDICATORS: u64 = 8;
+
+/// From here on single precision, in which trees compare, does not tell all integers apart.
+const LARGE: f64 = (1 << 24) as f64;
 
 /// All columns of high cardinality together become at most this many indicators for linear models, and a fourth of them for networks,
 const MAX_FREQUENT: usize = 768;
@@ -61,12 +64,19 @@ struct AutoColumn {
     learner: Learner,
 }
 
+/// The finite numbers of a column lie between these.
+#[derive(Debug)]
+struct Range {
+    min: f64,
+    max: f64,
+}
+
 #[derive(Debug)]
 enum Learner {
     LeftOut,
     /// As PREPROCESSORS says.
     Given(Box<ColumnPlan>),
-    AsItIs,
+    AsItIs(Range),
     Standard(Box<StandardLearner>),
     OneHot(TextMap<u64>),
     Levels(LevelsLearner, Vec<Level>),
@@ -162,7 +172,9 @@ impl Learner {
         match profile.kind {
             ColumnKind::Identifier | ColumnKind::Constant => Self::LeftOut,
             ColumnKind::Number | ColumnKind::Boolean if dense => Self::Standard(Box::default()),
-            ColumnKind::Number | ColumnKind::Boolean => Self::AsItIs,
+            ColumnKind::Number | ColumnKind::Boolean => {
+                Self::AsItIs(Range { min: f64::INFINITY, max: f64::NEG_INFINITY })
+            }
             ColumnKind::Category if dense || profile.distinct <= MAX_INDICATORS => Self::OneHot(TextMap::default()),
             ColumnKind::Category => {
                 Self::Levels(LevelsLearner::new(outputs), [Level::Rank].into_iter().chain(means).collect())
@@ -179,7 +191,17 @@ impl Learner {
 
     fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
         match self {
-            Self::LeftOut | Self::AsItIs => Ok(()),
+            Self::LeftOut => Ok(()),
+            Self::AsItIs(range) => {
+                let numbers = cast(array, &DataType::Float64)?;
+                numbers.as_primitive::<Float64Type>().iter().flatten().filter(|value| value.is_finite()).for_each(
+                    |value| {
+                        range.min = range.min.min(value);
+                        range.max = range.max.max(value);
+                    },
+                );
+                Ok(())
+            }
             Self::Given(plan) => plan.observe(array),
             Self::Standard(learner) => {
                 let numbers = cast(array, &DataType::Float64)?;
@@ -208,7 +230,11 @@ impl AutoColumn {
         let transform = match self.learner {
             Learner::LeftOut => Transform::All(Vec::new()),
             Learner::Given(plan) => return (plan.finish(), None),
-            Learner::AsItIs => Transform::Number { impute: None, scaling: None },
+            Learner::AsItIs(Range { min, max }) => {
+                let is_large = min <= max && min.abs().max(max.abs()) > LARGE;
+                let scaling = is_large.then_some(Scaling { offset: min, factor: 1.0 });
+                Transform::Number { impute: None, scaling }
+            }
             Learner::Standard(learner) => {
                 let mut standards: Vec<Transform> = learner.finish().into_iter().map(Transform::Standard).collect();
                 if standards.len() == 1 { standards.remove(0) } else { Transform::All(standards) }
@@ -257,20 +283,29 @@ impl FoldEncoder {
     /// The features of rows that were learned from, whose folds are `folds`. What was learned from the target comes from
     /// the rows of all folds but the row's own and `excluded`; of fold `excluded`, not even the mean of all rows is used.
     /// So the rows to fit on, without fold f, and the rows to validate on, those of fold f, are both encoded with
-    /// `excluded` = f; the rows of the last fit, on everything, with none.
+    /// `excluded` = f; the rows of the last fit, on everything, with none. `known` are the features of the same rows for
+    /// another `excluded`: those that do not depend on it are taken from there.
     pub fn encode(
         &self,
         num_rows: usize,
         columns: &[ArrayRef],
         folds: &[u8],
         excluded: Option<u8>,
+        known: Option<&Features>,
     ) -> Result<Features> {
         check_folds(folds)?;
         if folds.len() != num_rows {
             return Err(Error::internal(format!("{} folds for {num_rows} rows", folds.len())));
         }
         self.encoder.encode_columns(num_rows, columns, |index, array, out| {
-            let Some(statistics) = &self.out_of_fold[index] else {
+            let statistics = self.out_of_fold[index].as_ref();
+            if let Some(known) = known.filter(|_| !statistics.is_some_and(OutOfFold::depends_on_target)) {
+                let of_column = out.len()..out.len() + self.encoder.num_features_of(index);
+                let of_column = known.columns().get(of_column);
+                out.extend_from_slice(of_column.ok_or_else(|| Error::internal("the known features are too few"))?);
+                return Ok(());
+            }
+            let Some(statistics) = statistics else {
                 return self.encoder.encode_column(index, array, out);
             };
             let transform = self.encoder.transform(index);

@@ -1,4 +1,4 @@
-//! The categories of a column: texts in sorted order and the way from a text to its rank.
+//! The categories of a column: distinct texts and the way from a text to its code.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -118,10 +118,14 @@ impl ColumnEncoder {
                 let column = to_number(array, precision)?;
                 out.push(match (impute, scaling) {
                     (None, None) => column,
-                    _ => adjust(&column, *impute, *scaling),
+                    // What is subtracted may be all that there is to a number in single precision.
+                    (_, Some(_)) => adjust(&to_number(array, Precision::F64)?, *impute, *scaling, width(&column)),
+                    (_, None) => adjust(&column, *impute, None, width(&column)),
                 });
             }
-            Transform::Standard(standard) => out.push(standard.encode(&to_number(array, precision)?, precision)),
+            Transform::Standard(standard) => {
+                out.push(standard.encode(&to_number(array, Precision::F64)?, precision));
+            }
             Transform::Ordinal { categories, impute } => {
                 let missing = impute.map_or(f32::NAN, |code| code as f32);
                 let codes = categories.codes(&self.as_text(array)?)?;
@@ -227,16 +231,24 @@ fn to_number(array: &ArrayRef, precision: Precision) -> Result<FeatureColumn> {
     })
 }
 
-/// Imputes and scales, in double precision, keeping the column's width.
-fn adjust(column: &FeatureColumn, impute: Option<f64>, scaling: Option<Scaling>) -> FeatureColumn {
+/// The width of a column's numbers.
+fn width(column: &FeatureColumn) -> Precision {
+    match column {
+        FeatureColumn::F32(_) => Precision::F32,
+        FeatureColumn::F64(_) => Precision::F64,
+    }
+}
+
+/// Imputes and scales, in double precision, to numbers of a width.
+fn adjust(column: &FeatureColumn, impute: Option<f64>, scaling: Option<Scaling>, width: Precision) -> FeatureColumn {
     let mut buffer = Vec::new();
     let missing = impute.unwrap_or(f64::NAN);
     let values = column.f64s(0..column.len(), &mut buffer).iter().map(|value| {
         let value = if value.is_nan() { missing } else { *value };
         scaling.map_or(value, |scaling| (value - scaling.offset) * scaling.factor)
     });
-    match column {
-        FeatureColumn::F32(_) => FeatureColumn::F32(Float32Array::from_iter_values(values.map(|value| value as f32))),
-        FeatureColumn::F64(_) => FeatureColumn::F64(Float64Array::from_iter_values(values)),
+    match width {
+        Precision::F32 => FeatureColumn::F32(Float32Array::from_iter_values(values.map(|value| value as f32))),
+        Precision::F64 => FeatureColumn::F64(Float64Array::from_iter_values(values)),
     }
 }

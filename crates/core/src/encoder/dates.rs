@@ -2,8 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{cast, is_not_null};
 use arrow::datatypes::{DataType, TimeUnit, TimestampSecondType};
 use serde::{Deserialize, Serialize};
 
@@ -170,10 +171,29 @@ fn to_seconds(array: &ArrayRef) -> Result<PrimitiveArray<TimestampSecondType>> {
             let time = cast(array, &DataType::Time32(TimeUnit::Second))?;
             cast(&cast(&time, &DataType::Int64)?, &seconds)?
         }
-        other if is_temporal(other) || is_text(other) || *other == DataType::Null => cast(array, &seconds)?,
+        other if is_text(other) => text_to_seconds(array)?,
+        other if is_temporal(other) || *other == DataType::Null => cast(array, &seconds)?,
         other => return Err(Error::invalid(format!("{other} is no date or time"))),
     };
     Ok(seconds.as_primitive().clone())
+}
+
+/// Text as seconds since 1970. A time may lack its seconds; of whatever else follows a date, the date alone counts.
+fn text_to_seconds(array: &ArrayRef) -> Result<ArrayRef> {
+    let seconds = DataType::Timestamp(TimeUnit::Second, None);
+    let mut parsed = cast(array, &seconds)?;
+    let repairs: [fn(&str) -> String; 2] =
+        [|text| format!("{}:00", text.trim()), |text| text.trim().get(..10).unwrap_or_default().to_owned()];
+    for repair in repairs {
+        if parsed.null_count() == array.logical_null_count() {
+            break;
+        }
+        let texts = cast(array, &DataType::Utf8)?;
+        let texts = texts.as_string::<i32>().iter().enumerate();
+        let repaired: StringArray = texts.map(|(row, text)| text.filter(|_| parsed.is_null(row)).map(repair)).collect();
+        parsed = zip(&is_not_null(&parsed)?, &parsed, &cast(&repaired, &seconds)?)?;
+    }
+    Ok(parsed)
 }
 
 impl DatesLearner {
@@ -245,6 +265,25 @@ mod tests {
     use super::*;
     use arrow::compute::{DatePart, date_part};
     use arrow::datatypes::Int32Type;
+
+    #[test]
+    fn a_text_is_taken_for_as_much_of_a_time_as_it_says() {
+        let texts: [Option<&str>; 8] = [
+            Some("2016-01-11 17:05:09"),
+            Some("2016-01-11 17:05"),
+            Some("2016-01-11T17:05"),
+            Some("2016-01-11 "),
+            Some("2016-01-11 in the evening"),
+            Some("é2016-01-11"),
+            Some(""),
+            None,
+        ];
+        let array: ArrayRef = std::sync::Arc::new(StringArray::from(texts.to_vec()));
+        let day = 1_452_470_400;
+        let expected =
+            [Some(day + 61_509), Some(day + 61_500), Some(day + 61_500), Some(day), Some(day), None, None, None];
+        assert_eq!(to_seconds(&array).unwrap().iter().collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn parts_are_those_that_arrow_takes() {

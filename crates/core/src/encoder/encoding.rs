@@ -27,7 +27,8 @@ pub enum CategoryEncoding {
 pub enum MissingValues {
     /// They stay missing (NaN); infinite values are allowed.
     Keep,
-    /// They are replaced by the column's mean or most frequent category; infinite values are refused.
+    /// They are replaced by the column's mean or most frequent category; infinite values are refused, by AUTO ON
+    /// bounded.
     Impute,
 }
 

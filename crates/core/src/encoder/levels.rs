@@ -16,8 +16,11 @@ use crate::{Error, FeatureColumn, Result};
 /// between them, where they tell something of the target.
 pub const PRIOR_ROWS: f64 = 3.0;
 
-/// So many categories are told apart while learning, those that come first; later ones are encoded as unseen.
+/// So many categories are told apart while learning at least, those that come first; later ones are encoded as unseen.
 pub const MAX_LEVELS: usize = 1 << 16;
+
+/// More are, where a fold has no more counts and sums of them than this.
+const MAX_SUMS: usize = 1 << 20;
 
 /// The rows that are learned from lie in at most this many folds.
 pub const MAX_FOLDS: usize = 32;
@@ -117,6 +120,7 @@ impl LevelsLearner {
 
     pub(crate) fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
         let width = self.outputs.count() + 1;
+        let max_levels = MAX_LEVELS.max(MAX_SUMS / width);
         let mut rows = target.iter().zip(folds);
         for_each_text(array.as_ref(), &mut |text| {
             let Some((target, fold)) = rows.next() else { return };
@@ -130,7 +134,7 @@ impl LevelsLearner {
                 None => 0,
                 Some(text) => match self.slots.get(text.as_ref()) {
                     Some(slot) => *slot as usize,
-                    None if self.slots.len() < MAX_LEVELS => {
+                    None if self.slots.len() < max_levels => {
                         let slot = self.slots.len() + 1;
                         self.slots.insert(text.into_owned(), slot as u32);
                         slot

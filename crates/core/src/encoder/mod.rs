@@ -162,6 +162,11 @@ impl Encoder {
         self.columns[index].apply(part, array, self.precision, out)
     }
 
+    /// The number of features of a column.
+    fn num_features_of(&self, index: usize) -> usize {
+        self.columns[index].feature_names().len()
+    }
+
     fn transform(&self, index: usize) -> &Transform {
         &self.columns[index].transform
     }

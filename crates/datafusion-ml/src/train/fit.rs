@@ -148,6 +148,12 @@ fn fit_one(
     mut context: SessionFitContext,
 ) -> Result<Trained> {
     let Ingested { buffer, target, task, .. } = ingested;
+    if encoder.feature_names().is_empty() {
+        return Err(Error::data(format!(
+            "no column is left to learn from: there is no value in {}; select columns that have values",
+            encoder.column_names().collect::<Vec<_>>().join(", ")
+        )));
+    }
     let objective = objective(one, *task)?;
     let request = FitRequest {
         task: *task,

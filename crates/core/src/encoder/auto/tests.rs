@@ -78,7 +78,11 @@ impl Table {
     }
 
     fn encode(&self, encoder: &FoldEncoder, excluded: Option<u8>) -> Vec<Vec<f64>> {
-        values(&encoder.encode(self.target.len(), &self.arrays(), &self.folds, excluded).unwrap())
+        let encode =
+            |excluded, known| encoder.encode(self.target.len(), &self.arrays(), &self.folds, excluded, known).unwrap();
+        let (features, known) = (values(&encode(excluded, None)), encode(None, None));
+        assert_eq!(format!("{:?}", values(&encode(excluded, Some(&known)))), format!("{features:?}"));
+        features
     }
 }
 
@@ -260,6 +264,25 @@ fn dense_models_get_finite_numbers_of_a_common_scale() {
 }
 
 #[test]
+fn large_numbers_keep_the_digits_in_which_they_differ() {
+    let hours: ArrayRef = Arc::new(Int64Array::from_iter_values((0..24).map(|hour| 2_011_010_100 + hour)));
+    let table = Table::new(vec![("hour", hours)]);
+    for encoding in [TREES, Encoding { precision: Precision::F32, ..DENSE }] {
+        let features = predict(&table.learn(encoding), &table.arrays());
+        let steps = features[0].windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+        assert!(steps.iter().all(|step| (step / steps[0] - 1.0).abs() < 1e-4 && *step > 0.0), "{steps:?}");
+    }
+}
+
+#[test]
+fn many_more_categories_are_known_than_come_first() {
+    let names = (0..200_000).map(|row| format!("u{}", row % 100_000));
+    let table = Table::new(vec![("user", Arc::new(StringArray::from_iter_values(names)))]);
+    let counts = &predict(&table.learn(TREES), &[text(&[Some("u0"), Some("u99999"), Some("nobody")])])[1];
+    assert_eq!((counts[0], counts[2]), (counts[1], 0.0));
+}
+
+#[test]
 fn means_are_shrunk_and_counts_are_of_rows() {
     let mut table = Table::new(vec![(
         "city",
@@ -413,8 +436,8 @@ fn folds_out_of_range_are_refused() {
     let mut table = noise(100, 3);
     let encoder = table.learn(TREES);
     table.folds[0] = 32;
-    assert!(encoder.encode(100, &table.arrays(), &table.folds, None).is_err());
-    assert!(encoder.encode(100, &table.arrays(), &[0], None).is_err());
+    assert!(encoder.encode(100, &table.arrays(), &table.folds, None, None).is_err());
+    assert!(encoder.encode(100, &table.arrays(), &[0], None, None).is_err());
 }
 
 #[test]
@@ -432,7 +455,7 @@ fn a_dictionary_is_encoded_as_its_values_are() {
         assert!(packed.iter().filter(|array| array.as_any_dictionary_opt().is_some()).count() >= 8);
         assert!(same(&predict(&encoder, &packed), &plain));
         let folds = vec![9; 200];
-        let unseen_fold = encoder.encode(200, &packed, &folds, None).unwrap();
+        let unseen_fold = encoder.encode(200, &packed, &folds, None, None).unwrap();
         assert_eq!(
             format!("{:?}", values(&unseen_fold)),
             format!("{plain:?}"),

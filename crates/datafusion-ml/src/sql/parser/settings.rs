@@ -38,7 +38,7 @@ impl MlParser<'_> {
                     settings.s3_garbage_collect = Some(parser.choice("value of S3_GARBAGE_COLLECT", &words)?);
                 }
                 "MAX_CELLS" => settings.max_cells = Some(parser.integer(key, 1..=u64::MAX)?),
-                "MAX_RUNTIME" => settings.max_runtime = Some(parser.integer(key, 1..=u64::MAX)?),
+                "MAX_RUNTIME" => settings.max_runtime = Some(parser.integer(key, 1..=i32::MAX as u64)?),
                 "HORIZON" => settings.horizon = Some(parser.integer(key, 1..=u64::MAX)?),
                 "FREQUENCY" => settings.frequency = Some(parser.frequency()?),
                 "PERCENTILES" => settings.percentiles = Some(parser.percentiles()?),
