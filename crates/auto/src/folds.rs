@@ -18,6 +18,8 @@ pub(crate) struct Division {
 const CROSS_VALIDATED_ROWS: usize = 50_000;
 /// Fewer rows than this are dealt to ten folds.
 pub(crate) const FEW_ROWS: usize = 1_000;
+/// On fewer rows than this a candidate may look better than another by chance.
+pub(crate) const TELLING_ROWS: usize = 100;
 /// Candidates that there should be time for.
 const CANDIDATES: f64 = 8.0;
 
@@ -30,9 +32,12 @@ impl Division {
     }
 
     /// The same with only so many folds held out that half of the time is enough for several candidates, of which a fit
-    /// takes about `seconds`.
-    pub(crate) fn within(self, runtime: f64, seconds: f64) -> Self {
-        Self { held_out: self.held_out.min(affordable_folds(runtime, seconds).clamp(1.0, 255.0) as u8), ..self }
+    /// takes about `seconds`. If that leaves too few rows to tell candidates apart, so many that it is enough for two.
+    pub(crate) fn within(self, runtime: f64, seconds: f64, num_rows: usize) -> Self {
+        let affordable = affordable_folds(runtime, seconds);
+        let telling = (TELLING_ROWS * usize::from(self.folds)).div_ceil(num_rows.max(1)) as f64;
+        let folds = affordable.max(telling.min(affordable * CANDIDATES / 2.0));
+        Self { held_out: self.held_out.min(folds.clamp(1.0, 255.0) as u8), ..self }
     }
 }
 
@@ -43,20 +48,27 @@ pub(crate) fn affordable_folds(runtime: f64, seconds: f64) -> f64 {
 }
 
 /// Deals rows to folds by seed: of every class, or of rows next to each other by the size of their target, each fold gets
-/// the same share, give or take one.
+/// the same share, give or take one. The rarest class is dealt first, since the last folds may not be held out.
 pub(crate) fn deal(target: &[f64], task: Task, folds: u8, seed: u64) -> Vec<u8> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut order: Vec<u32> = (0..target.len() as u32).collect();
     // Rows of equal targets come in random order, not in that of the query.
     order.shuffle(&mut rng);
-    order.sort_by(|a, b| target[*a as usize].total_cmp(&target[*b as usize]));
     let mut dealt = vec![0; target.len()];
     if task.is_classification() {
+        let class = |row: &u32| target[*row as usize] as usize;
+        let mut counts: Vec<u32> = Vec::new();
+        for row in &order {
+            counts.resize(counts.len().max(class(row) + 1), 0);
+            counts[class(row)] += 1;
+        }
+        order.sort_by_key(|row| (counts[class(row)], class(row)));
         // The folds take turns, so that classes smaller than the number of folds do not all meet in the first.
         for (turn, row) in order.iter().enumerate() {
             dealt[*row as usize] = (turn % usize::from(folds)) as u8;
         }
     } else {
+        order.sort_by(|a, b| target[*a as usize].total_cmp(&target[*b as usize]));
         let mut hand: Vec<u8> = (0..folds).collect();
         for neighbours in order.chunks(usize::from(folds)) {
             hand.shuffle(&mut rng);
@@ -80,6 +92,13 @@ mod tests {
             let rows = (0..103).filter(|row| dealt[*row] == fold);
             let (ones, all) = rows.fold((0.0, 0), |(ones, all), row| (ones + target[row], all + 1));
             assert!((2.0..=3.0).contains(&ones) && (20..=21).contains(&all), "{ones} of {all}");
+        }
+        let of_rare =
+            |rare: f64| deal(&[[rare; 2].as_slice(), &[1.0 - rare; 98]].concat(), Task::BinaryClassification, 5, 7);
+        for rare in [0.0, 1.0] {
+            let mut folds = of_rare(rare)[..2].to_vec();
+            folds.sort_unstable();
+            assert_eq!(folds, [0, 1], "one fold may be all that is held out");
         }
         assert_ne!(dealt, deal(&target, Task::BinaryClassification, 5, 8));
         assert_eq!(dealt, deal(&target, Task::BinaryClassification, 5, 7));
@@ -107,7 +126,8 @@ mod tests {
         assert_eq!(of(200), (10, 10));
         assert_eq!(of(5_000), (5, 5));
         assert_eq!(of(1_000_000), (5, 1));
-        let within = |runtime, seconds| Division::of(5_000).within(runtime, seconds).held_out;
-        assert_eq!([within(60.0, 0.1), within(10.0, 0.2), within(10.0, 5.0)], [5, 3, 1]);
+        let within = |rows, runtime, seconds| Division::of(rows).within(runtime, seconds, rows).held_out;
+        assert_eq!([within(5_000, 60.0, 0.1), within(5_000, 10.0, 0.2), within(5_000, 10.0, 5.0)], [5, 3, 1]);
+        assert_eq!([within(200, 6.0, 0.1), within(200, 6.0, 0.4), within(200, 6.0, 3.0)], [5, 3, 1]);
     }
 }

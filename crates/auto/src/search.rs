@@ -183,7 +183,7 @@ pub fn search(
     let mut affordable = f64::INFINITY;
     if let Some(runtime) = spec.max_runtime {
         let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / THREADS;
-        division = division.within(runtime.as_secs_f64(), seconds);
+        division = division.within(runtime.as_secs_f64(), seconds, num_rows);
         affordable = affordable_folds(runtime.as_secs_f64(), seconds);
     }
     let folds = deal(&target, spec.task, division.folds, context.seed());
@@ -288,7 +288,8 @@ impl Search<'_> {
     fn run(&mut self, raw_rows: usize) -> Result<()> {
         let names: Vec<&str> = self.spec.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let mut waiting = portfolio(&names, self.scale());
-        if self.affordable < FOLDS_OF_SHORT_TIME {
+        let is_short = self.affordable < FOLDS_OF_SHORT_TIME;
+        if is_short {
             // A linear model is there before boosting has learned anything, and that long before a network has.
             let dear = ["linear_learner", "xgboost", "mlp"];
             waiting.sort_by_key(|candidate| dear.iter().position(|algorithm| *algorithm == candidate.algorithm));
@@ -297,16 +298,21 @@ impl Search<'_> {
         if waiting.is_empty() {
             return Err(Error::invalid(format!("AUTO ON knows no candidates of {}", names.join(", "))));
         }
-        let others = waiting.split_off(1);
-        let first = self.enter(waiting);
-        self.progress.enter(&first, 0, 1);
-        self.climb(&first, Rung::Folds(1))?;
-        self.afford_folds(first[0]);
-        self.climb(&first, Rung::Folds(self.division.held_out))?;
-        self.keep_validated_folds(first[0]);
-        self.expect(raw_rows)?;
-        self.halve(others)?;
-        self.expect(raw_rows)?;
+        let mut first = vec![waiting.remove(0)];
+        if is_short && first[0].algorithm == "linear_learner" {
+            let boosting = waiting.iter().position(|candidate| candidate.algorithm == "xgboost");
+            first.extend(boosting.map(|place| waiting.remove(place)));
+        }
+        for candidate in first {
+            self.validate_alone(candidate, raw_rows)?;
+        }
+        // Networks wait until the others are done, where they could take all of the time.
+        let networks = waiting.iter().position(|candidate| is_short && candidate.algorithm == "mlp");
+        let networks = networks.map(|place| waiting.split_off(place));
+        for batch in [Some(waiting), networks].into_iter().flatten() {
+            self.halve(batch)?;
+            self.expect(raw_rows)?;
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(self.context.seed().wrapping_add(1));
         while self.entries.len() < self.spec.max_candidates && !self.is_over() {
             let batch = self.proposals(&mut rng)?;
@@ -317,6 +323,17 @@ impl Search<'_> {
             self.expect(raw_rows)?;
         }
         Ok(())
+    }
+
+    /// Validates a candidate on every fold, by itself, so that there is a model whatever comes of the others.
+    fn validate_alone(&mut self, candidate: Candidate, raw_rows: usize) -> Result<()> {
+        let alone = self.enter(vec![candidate]);
+        self.progress.enter(&alone, 0, 1);
+        self.climb(&alone, Rung::Folds(1))?;
+        self.afford_folds(alone[0]);
+        self.climb(&alone, Rung::Folds(self.division.held_out))?;
+        self.keep_validated_folds(alone[0]);
+        self.expect(raw_rows)
     }
 
     /// Keeps as much time for the final fits as those of the best candidates let expect.

@@ -4,7 +4,7 @@ use datafusion_ml_core::{Result, TrainingData, TrialStatus};
 
 use super::Search;
 use crate::candidates::Candidate;
-use crate::folds::Division;
+use crate::folds::{Division, TELLING_ROWS};
 use crate::trial::{Fit, FitScope, Fitted, raw_of, run_all};
 
 /// A fold of fewer rows than this is not asked both when to stop and how good the result is.
@@ -12,9 +12,6 @@ const FLATTERED_ROWS: usize = 500;
 
 /// What is learned from a fold of fewer rows than this tells little of what would be from all.
 const QUICK_ROWS: usize = 2_000;
-
-/// On fewer rows than this a candidate may look better than another by chance.
-const TELLING_ROWS: usize = 100;
 
 /// How much a candidate is given to prove itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl Search<'_> {
         let entry = &self.entries[number];
         let Some(runtime) = self.spec.max_runtime.filter(|_| entry.fits > 0.0) else { return };
         let seconds = entry.seconds / workers(usize::MAX, self.cells, self.context.threads()) as f64;
-        self.hold_out(self.division.within(runtime.as_secs_f64(), seconds).held_out);
+        self.hold_out(self.division.within(runtime.as_secs_f64(), seconds, self.rows.num_rows()).held_out);
     }
 
     /// Validates on the folds for which the first candidate had time, if it had time for one.
