@@ -1,7 +1,7 @@
 //! What SHOW MODEL says of a search: what was decided, and why.
 
 use datafusion_ml_core::encoder::ColumnProfile;
-use datafusion_ml_core::{Task, TrialStatus};
+use datafusion_ml_core::{Task, TrialStatus, metric_text};
 
 use crate::calibration::Calibration;
 use crate::choice::Choice;
@@ -53,7 +53,9 @@ pub(crate) fn notes(search: &Search<'_>, decision: &Decision<'_>) -> Vec<(String
         note(
             "Ensemble Gain",
             format!(
-                "{loss} {model:.6} out of fold, {best:.6} of the best candidate alone; a prediction evaluates {} models",
+                "{loss} {} out of fold, {} of the best candidate alone; a prediction evaluates {} models",
+                metric_text(model),
+                metric_text(best),
                 decision.fits
             ),
         );

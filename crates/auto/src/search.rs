@@ -38,6 +38,8 @@ use crate::trial::run_all;
 /// Seconds that a candidate takes on one thread to learn from a cell for an output, by experience: boosting of some
 /// hundred rounds.
 const SECONDS_PER_CELL: f64 = 2e-6;
+/// What a tree costs beside its rows, in rows: a few take as long as this many.
+const ROWS_OF_A_TREE: usize = 1_000;
 /// On how many threads, by expectation: what a search does must not depend on how many there are.
 const THREADS: f64 = 2.0;
 /// Where there is time for fewer folds than this, the first candidate is a cheap one.
@@ -182,7 +184,7 @@ pub fn search(
     let mut division = Division::of(num_rows);
     let mut affordable = f64::INFINITY;
     if let Some(runtime) = spec.max_runtime {
-        let seconds = (num_rows * fields.len() * outputs) as f64 * SECONDS_PER_CELL / THREADS;
+        let seconds = ((num_rows + ROWS_OF_A_TREE) * fields.len() * outputs) as f64 * SECONDS_PER_CELL / THREADS;
         division = division.within(runtime.as_secs_f64(), seconds, num_rows);
         affordable = affordable_folds(runtime.as_secs_f64(), seconds);
     }
@@ -234,14 +236,24 @@ pub fn search(
     search.finish(raw, &folds, profiles)
 }
 
-/// Fails if there is nothing to tell apart.
+/// Beyond this, doubles do not tell all integers apart.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+/// The squares of greater numbers, summed, may be infinite.
+const LARGEST: f64 = 1e145;
+
+/// Fails if there is nothing to tell apart, or it is too large.
 fn check_varies(task: Task, target: &[f64]) -> Result<()> {
     match target {
         [first, rest @ ..] if task == Task::Regression && rest.iter().all(|y| y == first) => Err(Error::data(format!(
-            "the target is {first} in all of the {} rows to learn from, so that there is nothing to predict; \
+            "the target is {first} in all of the {} rows to learn from{}, so that there is nothing to predict; \
              give rows in which it differs",
-            target.len()
+            target.len(),
+            if first.abs() > EXACT { ", in double precision" } else { "" }
         ))),
+        _ if task == Task::Regression && target.iter().any(|y| y.abs() > LARGEST) => Err(Error::data(
+            "the target is too large for squared errors in double precision; scale it down in the query",
+        )),
         _ => Ok(()),
     }
 }
@@ -306,11 +318,9 @@ impl Search<'_> {
         for candidate in first {
             self.validate_alone(candidate, raw_rows)?;
         }
-        // Networks wait until the others are done, where they could take all of the time.
-        let networks = waiting.iter().position(|candidate| is_short && candidate.algorithm == "mlp");
-        let networks = networks.map(|place| waiting.split_off(place));
-        for batch in [Some(waiting), networks].into_iter().flatten() {
-            self.halve(batch)?;
+        // The dear wait until the cheap are done, where they could take all of the time.
+        for batch in waiting.chunk_by(|a, b| !is_short || a.algorithm == b.algorithm) {
+            self.halve(batch.to_vec())?;
             self.expect(raw_rows)?;
         }
         let mut rng = ChaCha8Rng::seed_from_u64(self.context.seed().wrapping_add(1));

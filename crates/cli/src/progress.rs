@@ -1,6 +1,7 @@
 //! The progress line of a training: model, bar, step and metric, on standard error while it lasts.
 
 use datafusion_ml::TrainingProgress;
+use datafusion_ml::core::metric_text;
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
@@ -55,7 +56,7 @@ impl TrainingProgress for ProgressLine {
         let State::Drawn(bar) = &*state else { return };
         bar.set_prefix(model.to_owned());
         bar.set_message(match metric {
-            Some((name, value)) => format!("{step}, {name} {value:.6}"),
+            Some((name, value)) => format!("{step}, {name} {}", metric_text(value)),
             None => step.to_owned(),
         });
         bar.set_position((done.clamp(0.0, 1.0) * STEPS as f64) as u64);

@@ -33,7 +33,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use evaluation::Evaluation;
 pub use features::{FeatureColumn, Features};
 pub use kernel_shap::KernelShap;
-pub use metrics::Metric;
+pub use metrics::{Metric, metric_text};
 pub use options::{OptionKind, OptionSpec, Options};
 pub use preprocessors::{Preprocessors, Transformer};
 pub use report::{Importance, RoundRecord, TrainingLog, Trial, TrialStatus};

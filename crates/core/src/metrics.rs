@@ -104,6 +104,12 @@ impl Metric {
     }
 }
 
+/// A metric's value to be read: with six decimals, where those tell anything of it.
+pub fn metric_text(value: f64) -> String {
+    let is_far = value != 0.0 && !(1e-4..1e15).contains(&value.abs());
+    if is_far && value.is_finite() { format!("{value:.5e}") } else { format!("{value:.6}") }
+}
+
 /// A metric over the rows seen so far.
 #[derive(Debug, Clone)]
 pub struct MetricAccumulator {

@@ -8,6 +8,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::utils::quote_identifier;
 use datafusion::error::Result;
+use datafusion_ml_core::metric_text;
 
 use crate::background::{Training, TrainingStatus};
 use crate::catalog::{ModelEntry, ModelName, SourceText, StatementReport};
@@ -88,7 +89,7 @@ pub(crate) fn show(entry: &ModelEntry, training: Option<&Training>, reader: Read
         report.row("Training Job Status", status);
     }
     for (name, value) in &facts.metrics {
-        report.row(name, format!("{value:.6}"));
+        report.row(name, metric_text(*value));
     }
     report.row("Model Version", entry.version.to_string());
     report.row("Training Seconds", format!("{:.3}", facts.seconds));
@@ -141,7 +142,7 @@ impl Report {
                 self.row("Training Progress", progress.percent());
                 self.row("Training Step", &progress.step);
                 if let Some((name, value)) = &progress.metric {
-                    self.row(name, format!("{value:.6}"));
+                    self.row(name, metric_text(*value));
                 }
             }
             (None, _) => self.row(key, "TRAINING"),

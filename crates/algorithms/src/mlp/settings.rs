@@ -142,8 +142,8 @@ fn hidden_layers(text: &str) -> Result<Vec<usize>> {
         return Ok(Vec::new());
     }
     let widths: Option<Vec<usize>> = inner
-        .split([',', ' ', 'x'])
-        .filter(|width| !width.is_empty())
+        .split([',', 'x'])
+        .flat_map(|widths| if widths.trim().is_empty() { vec![""] } else { widths.split_whitespace().collect() })
         .map(|width| width.parse().ok().filter(|width| (1..=MAX_UNITS).contains(width)))
         .collect();
     widths.filter(|widths| widths.len() <= MAX_LAYERS).ok_or_else(|| {
@@ -187,7 +187,7 @@ mod tests {
         {
             assert_eq!(hidden(text).unwrap(), expected, "{text}");
         }
-        for text in ["0", "128,-1", "wide", "1,,x,1e9"] {
+        for text in ["0", "128,-1", "wide", "1,,x,1e9", "8,x", "8,,8", ",8"] {
             assert!(hidden(text).unwrap_err().message().contains("hidden_layers is"), "{text}");
         }
     }

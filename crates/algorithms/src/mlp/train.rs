@@ -83,7 +83,8 @@ pub(super) fn fit(data: &dyn TrainingData, request: &FitRequest, context: &dyn F
             + 4 * (table.target.len() + held_out.0.target.len()),
     )?;
     let network = Network::new(widths, &prior, settings.activation, settings.seed);
-    let fit = Fit { loss, settings: &settings, context, training: table.rows(&inputs), held_out };
+    let fit =
+        Fit { loss, unit: target.1 * target.1, settings: &settings, context, training: table.rows(&inputs), held_out };
     let steps = 3 * batch_rows.saturating_mul(network.len()) / NANOSECOND;
     let threads = if shards == 1 || steps < 2 * parallel::SERIAL { 1 } else { context.threads() };
     let trained = parallel::on_threads(threads, || fit.run(network, order, (batch_rows, shards)))?;
@@ -132,6 +133,8 @@ pub(super) struct Trained {
 /// What stays the same over all epochs.
 struct Fit<'a> {
     loss: Loss,
+    /// What a loss is multiplied by to be one of the target as it came: the square of a regression's deviation.
+    unit: f64,
     settings: &'a Settings,
     context: &'a dyn FitContext,
     training: Rows<'a>,
@@ -165,10 +168,10 @@ impl Fit<'_> {
                 break;
             };
             epochs += 1;
-            let mut metrics = vec![(of_training.as_str(), training)];
+            let mut metrics = vec![(of_training.as_str(), training * self.unit)];
             if validates {
                 let validation = self.validate(&learner.averaged)?;
-                metrics.push((&of_validation, validation));
+                metrics.push((&of_validation, validation * self.unit));
                 if validation < least {
                     (best, least) = (Some((learner.averaged.clone(), epochs)), validation);
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::Field;
 use datafusion::error::Result;
+use datafusion_ml_core::metric_text;
 
 use super::create_model::Prepared;
 use crate::background::unix_seconds;
@@ -142,7 +143,7 @@ fn summary(name: &ModelName, state: &str, report: &StatementReport, rows: u64) -
         ("model_type", text(Some(&report.model_type))),
         ("problem_type", text(Some(&report.problem_type))),
         ("metric", text(metric)),
-        ("value", Arc::new(Float64Array::from(vec![value.map(|value| (value * 1e6).round() / 1e6)]))),
+        ("value", Arc::new(Float64Array::from(vec![value.and_then(|value| metric_text(value).parse().ok())]))),
         ("rows", Arc::new(Int64Array::from(vec![rows as i64]))),
         ("seconds", Arc::new(Float64Array::from(vec![(report.seconds * 1000.0).round() / 1000.0]))),
     ];

@@ -30,6 +30,22 @@ use crate::predict::{entry_of, model_of, score_function};
 use crate::resolve::named_model;
 use crate::sql::text_of;
 
+/// The target column of a query in the type of training, where that loses nothing: a number that is none of the integers
+/// that training knew is no class, and no other number.
+fn truth(target: &Target, column: Expr, schema: &DFSchema) -> Result<Expr> {
+    let (wanted, given) = (target.data_type().map_err(external)?, column.get_type(schema)?);
+    if !wanted.is_integer() || given.is_integer() || !given.is_numeric() {
+        return column.cast_to(&wanted, schema);
+    }
+    if target.classes().is_empty() {
+        return column.cast_to(&DataType::Float64, schema);
+    }
+    let number = column.clone().cast_to(&DataType::Float64, schema)?;
+    let integer = cast(column.clone(), wanted);
+    let text = |of: Expr| cast(of, DataType::Utf8);
+    when(cast(integer.clone(), DataType::Float64).eq(number), text(integer)).otherwise(text(column))
+}
+
 /// Plans our functions in FROM. It knows the models whose functions are in the context, and has no state of its own.
 #[derive(Debug)]
 pub(super) struct ModelRelationPlanner;
@@ -212,7 +228,7 @@ impl ResolvedModel {
         let target = match target {
             Some(target) => {
                 let column = found.pop().ok_or_else(|| function.usage())?;
-                Some(column.cast_to(&target.data_type().map_err(external)?, schema)?)
+                Some(truth(target, column, schema)?)
             }
             None => None,
         };

@@ -17,7 +17,11 @@ use super::rows::{Part, RowFilter, TrainingRows, unseen_classes};
 use super::search::search;
 
 /// The training metric is taken over at most this many rows, a seeded sample.
-pub(super) const METRIC_ROWS: usize = 100_000;
+const METRIC_ROWS: usize = 100_000;
+
+/// And, where there are many classes, at most over so many probabilities, but of so many rows at least.
+const METRIC_OUTPUTS: usize = 20_000_000;
+const LEAST_METRIC_ROWS: usize = 2_000;
 
 /// With fewer rows than this none is held out.
 const MIN_ROWS_TO_VALIDATE: usize = 25;
@@ -213,7 +217,7 @@ fn fit_one(
         }
     };
     let some_rows = |most| rows(rows_up_to(most, spec.seed, buffer.num_rows(), limit));
-    let measured = some_rows(METRIC_ROWS);
+    let measured = some_rows(metric_rows(request.num_classes));
     let train_metric = evaluate(model.as_ref(), &measured, metric, &context)?;
     let importance = Importance::of(model.as_ref(), encoder, some_rows, &context)?;
     let manifest = Manifest {
@@ -260,6 +264,11 @@ fn check_classes(one: &OneAlgorithm, request: &FitRequest) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// How many rows the training metric is taken over at most.
+pub(super) fn metric_rows(num_classes: usize) -> usize {
+    METRIC_ROWS.min((METRIC_OUTPUTS / num_classes.max(1)).max(LEAST_METRIC_ROWS))
 }
 
 /// So many random rows of those that MAX_CELLS allows, or all of these.

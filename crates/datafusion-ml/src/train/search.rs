@@ -9,7 +9,7 @@ use datafusion_ml_core::{Error, FitContext, FittedModel, Importance, Manifest, R
 
 use super::buffer::TrainingBuffer;
 use super::context::SessionFitContext;
-use super::fit::{AutoSearch, Ingested, METRIC_ROWS, Trained, TrainingSpec, evaluate, rows_up_to};
+use super::fit::{AutoSearch, Ingested, Trained, TrainingSpec, evaluate, metric_rows, rows_up_to};
 use super::rows::{RowFilter, TrainingRows, feature_columns, unseen_classes};
 
 /// Finds a model.
@@ -53,7 +53,7 @@ pub(super) fn search(
         let filter = rows_up_to(most, spec.seed, buffer.num_rows(), limit);
         TrainingRows::new(buffer, &found.encoder, Some((*column, target)), filter)
     };
-    let train_metric = evaluate(found.model.as_ref(), &some_rows(METRIC_ROWS), metric, &context)?;
+    let train_metric = evaluate(found.model.as_ref(), &some_rows(metric_rows(wanted.num_classes)), metric, &context)?;
     let importance = Importance::of(found.model.as_ref(), &found.encoder, some_rows, &context)?;
     let manifest = Manifest {
         format_version: artifact::FORMAT_VERSION,
