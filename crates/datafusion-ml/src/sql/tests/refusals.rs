@@ -50,7 +50,7 @@ fn values_of_the_wrong_form() {
     assert_snapshot!(refusal("FROM t SETTINGS (TAGS 'a' FUNCTION f"), @"expected ',' or ')' in SETTINGS, found FUNCTION at line 2, column 27");
     assert_snapshot!(refusal("FROM t SETTINGS (MAX_CELLS 0)"), @"expected a whole number from 1 for MAX_CELLS, found 0 at line 2, column 28");
     assert_snapshot!(refusal("FROM t SETTINGS (MAX_CELLS -1)"), @"expected a whole number from 1 for MAX_CELLS, found - at line 2, column 28");
-    assert_snapshot!(refusal("FROM t SETTINGS (MAX_RUNTIME '5')"), @"expected a whole number from 1 for MAX_RUNTIME, found '5' at line 2, column 30");
+    assert_snapshot!(refusal("FROM t SETTINGS (MAX_RUNTIME '5')"), @"expected a whole number from 1 to 2147483647 for MAX_RUNTIME, found '5' at line 2, column 30");
     assert_snapshot!(refusal("FROM t SETTINGS (MAX_BATCH_ROWS 2147483648)"), @"expected a whole number from 1 to 2147483647 for MAX_BATCH_ROWS, found 2147483648 at line 2, column 33");
     assert_snapshot!(refusal("FROM t SETTINGS (S3_BUCKET b)"), @"expected a quoted value of S3_BUCKET, found b at line 2, column 28");
     assert_snapshot!(refusal("FROM t SETTINGS (FREQUENCY '2min')"), @"unknown FREQUENCY '2min' at line 2, column 28; there are Y, M, W, D, H, 30min, 15min, 10min, 5min, 1min");
