@@ -2,7 +2,7 @@
 //!
 //! | kind | trees (missing values kept) | dense models (missing values imputed) |
 //! |---|---|---|
-//! | number, boolean | as it is; large ones by what they exceed the least one | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
+//! | number, boolean | as it is; large ones by what they exceed the least one; the mean for what is missing where nothing was in training | centred, scaled and bounded, of skewed ones the logarithm, too; whether it is missing |
 //! | category | one indicator each up to [`MAX_INDICATORS`] categories, else rank by frequency and mean target | one indicator each |
 //! | high cardinality | mean target, logarithm of the number of rows; of more than [`MAX_MEAN_CLASSES`] classes rank by frequency instead of means | means and rows, scaled; for linear models, and where there are no means, indicators of frequent categories, too |
 //! | date and time | the parts that vary, days since 1970 | days and year scaled, weekdays as indicators, others as sine and cosine; whether it is missing |
@@ -64,11 +64,41 @@ struct AutoColumn {
     learner: Learner,
 }
 
-/// The finite numbers of a column lie between these.
+/// The finite numbers of a column, and whether all are.
 #[derive(Debug)]
 struct Range {
     min: f64,
     max: f64,
+    sum: f64,
+    count: usize,
+    has_missing: bool,
+}
+
+impl Range {
+    const EMPTY: Self = Self { min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0, count: 0, has_missing: false };
+
+    fn observe(&mut self, array: &ArrayRef) -> Result<()> {
+        let numbers = cast(array, &DataType::Float64)?;
+        for value in numbers.as_primitive::<Float64Type>() {
+            let value = value.unwrap_or(f64::NAN);
+            self.has_missing |= value.is_nan();
+            if value.is_finite() {
+                self.min = self.min.min(value);
+                self.max = self.max.max(value);
+                self.sum += value;
+                self.count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// What trees see. A tree has not learned where to send what is missing if nothing was: it is the mean then.
+    fn transform(&self) -> Transform {
+        let is_large = self.min.abs().max(self.max.abs()) > LARGE;
+        let scaling = (self.count > 0 && is_large).then_some(Scaling { offset: self.min, factor: 1.0 });
+        let mean = Some(self.sum / self.count as f64).filter(|mean| mean.is_finite() && !self.has_missing);
+        Transform::Number { impute: mean, scaling }
+    }
 }
 
 #[derive(Debug)]
@@ -172,9 +202,7 @@ impl Learner {
         match profile.kind {
             ColumnKind::Identifier | ColumnKind::Constant => Self::LeftOut,
             ColumnKind::Number | ColumnKind::Boolean if dense => Self::Standard(Box::default()),
-            ColumnKind::Number | ColumnKind::Boolean => {
-                Self::AsItIs(Range { min: f64::INFINITY, max: f64::NEG_INFINITY })
-            }
+            ColumnKind::Number | ColumnKind::Boolean => Self::AsItIs(Range::EMPTY),
             ColumnKind::Category if dense || profile.distinct <= MAX_INDICATORS => Self::OneHot(TextMap::default()),
             ColumnKind::Category => {
                 Self::Levels(LevelsLearner::new(outputs), [Level::Rank].into_iter().chain(means).collect())
@@ -192,16 +220,7 @@ impl Learner {
     fn observe(&mut self, array: &ArrayRef, target: &[f64], folds: &[u8]) -> Result<()> {
         match self {
             Self::LeftOut => Ok(()),
-            Self::AsItIs(range) => {
-                let numbers = cast(array, &DataType::Float64)?;
-                numbers.as_primitive::<Float64Type>().iter().flatten().filter(|value| value.is_finite()).for_each(
-                    |value| {
-                        range.min = range.min.min(value);
-                        range.max = range.max.max(value);
-                    },
-                );
-                Ok(())
-            }
+            Self::AsItIs(range) => range.observe(array),
             Self::Given(plan) => plan.observe(array),
             Self::Standard(learner) => {
                 let numbers = cast(array, &DataType::Float64)?;
@@ -230,11 +249,7 @@ impl AutoColumn {
         let transform = match self.learner {
             Learner::LeftOut => Transform::All(Vec::new()),
             Learner::Given(plan) => return (plan.finish(), None),
-            Learner::AsItIs(Range { min, max }) => {
-                let is_large = min <= max && min.abs().max(max.abs()) > LARGE;
-                let scaling = is_large.then_some(Scaling { offset: min, factor: 1.0 });
-                Transform::Number { impute: None, scaling }
-            }
+            Learner::AsItIs(range) => range.transform(),
             Learner::Standard(learner) => {
                 let mut standards: Vec<Transform> = learner.finish().into_iter().map(Transform::Standard).collect();
                 if standards.len() == 1 { standards.remove(0) } else { Transform::All(standards) }

@@ -120,6 +120,7 @@ impl ColumnEncoder {
                     (None, None) => column,
                     // What is subtracted may be all that there is to a number in single precision.
                     (_, Some(_)) => adjust(&to_number(array, Precision::F64)?, *impute, *scaling, width(&column)),
+                    (_, None) if !has_missing(&column) => column,
                     (_, None) => adjust(&column, *impute, None, width(&column)),
                 });
             }
@@ -229,6 +230,14 @@ fn to_number(array: &ArrayRef, precision: Precision) -> Result<FeatureColumn> {
             FeatureColumn::F32(cast(array, &DataType::Float32)?.as_primitive::<Float32Type>().clone())
         }
     })
+}
+
+/// Whether a value is NULL or NaN.
+fn has_missing(column: &FeatureColumn) -> bool {
+    match column {
+        FeatureColumn::F32(values) => values.null_count() > 0 || values.values().iter().any(|value| value.is_nan()),
+        FeatureColumn::F64(values) => values.null_count() > 0 || values.values().iter().any(|value| value.is_nan()),
+    }
 }
 
 /// The width of a column's numbers.

@@ -71,6 +71,10 @@ pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFu
             .or_else(|| unknown_type(text, |name| places.get(name)))
             .or_else(|| unequal_rows(text))
             .or_else(|| unknown_parameter(text, places)),
+        DataFusionError::ArrowError(error, _) => {
+            let (literal, fact) = unfit_text(&error.to_string())?;
+            Some(invalid_at(places.get(&literal), fact, MEND_TEXT))
+        }
         _ => None,
     }
 }
@@ -78,7 +82,24 @@ pub(super) fn reworded(root: &DataFusionError, places: &Places) -> Option<DataFu
 /// An error that DataFusion finds after planning only, in our words if it is one of those that are known here.
 pub(crate) fn found_late(error: DataFusionError) -> DataFusionError {
     let text = error.strip_backtrace();
-    in_our_words(&text).map_or(error, invalid)
+    // What was said of the text in other words stays.
+    let is_cast = matches!(error.find_root(), DataFusionError::ArrowError(..));
+    match (in_our_words(&text), unfit_text(&text).filter(|_| is_cast)) {
+        (Some(fact), _) => invalid(fact),
+        (None, Some((_, fact))) => invalid(format!("{fact}; {MEND_TEXT}")),
+        (None, None) => error,
+    }
+}
+
+/// What to do about a text that is no value of a type.
+const MEND_TEXT: &str = "correct it, or write TRY_CAST, which makes it NULL";
+
+/// A text that was cast to a type of which it is no value, and what there is to say of it.
+fn unfit_text(text: &str) -> Option<(String, String)> {
+    let (_, rest) = text.split_once("Cannot cast string '")?;
+    let (literal, rest) = rest.split_once("' to value of ")?;
+    let data_type = in_sql(rest.split_once(" type")?.0);
+    Some((literal.to_owned(), format!("'{literal}' is not a value of type {data_type}")))
 }
 
 fn in_our_words(text: &str) -> Option<&'static str> {

@@ -275,6 +275,18 @@ fn large_numbers_keep_the_digits_in_which_they_differ() {
 }
 
 #[test]
+fn what_trees_never_saw_missing_is_the_mean() {
+    let numbers = |values: Vec<Option<f64>>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
+    let of = |first: Option<f64>| {
+        let values = [first].into_iter().chain((1..40).map(|row| Some(f64::from(row) / 10.0))).collect();
+        let table = Table::new(vec![("x", numbers(values))]);
+        predict(&table.learn(TREES), &[numbers(vec![None, Some(f64::NAN), Some(7.0)])])[0].clone()
+    };
+    assert_eq!(of(Some(0.0)), [1.95, 1.95, 7.0]);
+    assert!(of(None)[..2].iter().all(|value| value.is_nan()));
+}
+
+#[test]
 fn many_more_categories_are_known_than_come_first() {
     let names = (0..200_000).map(|row| format!("u{}", row % 100_000));
     let table = Table::new(vec![("user", Arc::new(StringArray::from_iter_values(names)))]);

@@ -1,6 +1,8 @@
 //! Paths in expressions.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, JsonPath, JsonPathElem, Subscript, Value};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, JsonPath, JsonPathElem, ObjectNamePart, Subscript, Value,
+};
 
 use super::scope::{OURS, Root, Scope, folded, root};
 
@@ -62,7 +64,7 @@ fn parts(expr: &Expr) -> Option<(Option<Expr>, Vec<Ident>, Vec<AccessExpr>)> {
             Some((start, idents, all))
         }
         Expr::CompoundFieldAccess { root, access_chain } => {
-            let (start, mut idents) = match root.as_ref() {
+            let (mut start, mut idents) = match root.as_ref() {
                 Expr::Identifier(ident) => (None, vec![ident.clone()]),
                 Expr::CompoundIdentifier(idents) => (None, idents.clone()),
                 root => (Some(root.clone()), vec![]),
@@ -72,6 +74,12 @@ fn parts(expr: &Expr) -> Option<(Option<Expr>, Vec<Ident>, Vec<AccessExpr>)> {
                 match access {
                     AccessExpr::Dot(Expr::Identifier(ident)) if all.is_empty() && start.is_none() => {
                         idents.push(ident.clone());
+                    }
+                    // What stands before a function is its schema.
+                    AccessExpr::Dot(Expr::Function(function)) if all.is_empty() && start.is_none() => {
+                        let mut function = function.clone();
+                        function.name.0.splice(0..0, idents.drain(..).map(ObjectNamePart::Identifier));
+                        start = Some(Expr::Function(function));
                     }
                     AccessExpr::Dot(Expr::Identifier(ident)) => all.push(attribute(folded(ident))),
                     access => all.push(access.clone()),
