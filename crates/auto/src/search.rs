@@ -1,6 +1,7 @@
 //! The search: candidates are tried on folds, the best are averaged, and what is chosen is fitted again on all rows.
 //!
 //! The first candidate is validated on every fold before anything else, so that there is a model however short the time.
+//! Where it is short, that is a linear one, one of boosting comes right after it, and the others algorithm by algorithm.
 //! Then candidates come in batches that go through successive halving (Jamieson and Talwalkar, "Non-stochastic best arm
 //! identification", 2016), the resource being folds, or, where one fold is held out, rows: all are tried on little, the
 //! better half on more. Which candidates come is decided by the seed and by what the others reached, never by the clock;
@@ -42,7 +43,7 @@ const SECONDS_PER_CELL: f64 = 2e-6;
 const ROWS_OF_A_TREE: usize = 1_000;
 /// On how many threads, by expectation: what a search does must not depend on how many there are.
 const THREADS: f64 = 2.0;
-/// Where there is time for fewer folds than this, the first candidate is a cheap one.
+/// Where there is time for fewer folds than this, cheap candidates come before dear ones.
 const FOLDS_OF_SHORT_TIME: f64 = 5.0;
 /// New candidates come in batches of this many.
 const BATCH: usize = 6;
